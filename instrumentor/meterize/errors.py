@@ -1,0 +1,61 @@
+"""Every error of the tool: what was wrong, where, and what to do next.
+
+An error carries a ``slug`` (its anchor in ``docs/errors.md``), a ``hint`` (the next step) and an ``exit_code``:
+1 findings, 2 usage, 3 the user's tests failed, 4 target or environment, 70 our bug.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class MeterizeError(Exception):
+    """The root of the family; the command line shows ``message`` and ``hint`` and exits with ``exit_code``."""
+
+    exit_code: ClassVar[int] = 4
+
+    def __init__(self, message: str, *, slug: str, hint: str, details: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.slug = slug
+        self.hint = hint
+        self.details = details
+
+
+class UsageError(MeterizeError):
+    """The command cannot mean anything: bad options, a plan that is no plan."""
+
+    exit_code = 2
+
+
+class NothingFound(MeterizeError):
+    """The work was done and there is nothing to meter."""
+
+    exit_code = 1
+
+
+class TestsError(MeterizeError):
+    """The user's tests failed, did not end, or could not be found."""
+
+    __test__ = False  # not a test class, whatever pytest makes of its name
+    exit_code = 3
+
+
+class TargetError(MeterizeError):
+    """The package or its environment cannot be worked on."""
+
+    exit_code = 4
+
+
+class InternalError(MeterizeError):
+    """Our bug."""
+
+    exit_code = 70
+
+    def __init__(self, message: str, *, details: tuple[str, ...] = ()) -> None:
+        super().__init__(
+            message,
+            slug="internal",
+            hint="This is a defect of meterize: please report it with the text above.",
+            details=details,
+        )

@@ -1,0 +1,72 @@
+"""What a run of tests executed, test by test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from .code import CodeId, InstructionMask
+
+Executed: TypeAlias = Mapping[CodeId, InstructionMask]
+"""The executed instructions of each code object that ran at all."""
+
+
+class Outcome(StrEnum):
+    """How a test ended. An expected failure counts as passed, an error in set-up or tear-down as failed."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestRecord:
+    """One test: its id as its framework prints it, its end, and what of the package it executed (children included)."""
+
+    __test__ = False
+
+    id: str
+    outcome: Outcome
+    executed: Executed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoverageRecord:
+    """One run of a user's command under collection.
+
+    ``outside`` is what ran outside any test: import, collection, session fixtures. ``seconds`` is CPU time (user + system,
+    children included). A command that runs no known test framework is one test whose id is the command itself.
+    """
+
+    command: str
+    tests: tuple[TestRecord, ...]
+    outside: Executed
+    exit_code: int
+    seconds: float
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestFires:
+    """One test of a metered package: how many uses each hook counted in it (hooks that did not fire are absent)."""
+
+    __test__ = False
+
+    id: str
+    outcome: Outcome
+    fires: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FireRecord:
+    """One run of a user's command on the metered package; ``outside`` are uses counted outside any test."""
+
+    command: str
+    tests: tuple[TestFires, ...]
+    outside: Mapping[str, int]
+    exit_code: int
+    seconds: float
+    armed_hooks: frozenset[str]
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,51 @@
+"""Control flow of one code object: basic blocks, edges, dominators, loops."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .code import CodeId, InstructionMask
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """A basic block of the original code.
+
+    ``offsets`` are the byte offsets of its opcodes; ``mask`` the same as a set. ``successors`` and ``handlers`` are block
+    indices along normal and exception edges. ``hook_offset`` is the first place in it where a hook may stand, or None.
+    ``line`` is the source line of that place (or of the block). ``loop_depth`` counts the natural loops around it.
+    ``dominator`` and ``post_dominator`` are the immediate ones (None: entry, or exit, or unreachable).
+    """
+
+    index: int
+    offsets: tuple[int, ...]
+    mask: InstructionMask
+    line: int | None
+    hook_offset: int | None
+    successors: tuple[int, ...]
+    handlers: tuple[int, ...]
+    dominator: int | None
+    post_dominator: int | None
+    loop_depth: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlFlowGraph:
+    """The blocks in code order; block 0 is the entry. ``digest`` names the code object's canonical form."""
+
+    code: CodeId
+    digest: str
+    is_function: bool
+    """False for modules and class bodies, which are never hooked."""
+    kind: str
+    """``function``, ``generator``, ``coroutine``, ``async-generator``, ``module`` or ``class``."""
+    blocks: tuple[Block, ...]
+
+    def dominates(self, upper: int, lower: int) -> bool:
+        """Whether every way from the entry to ``lower`` leads over ``upper`` (a block dominates itself)."""
+        node: int | None = lower
+        while node is not None:
+            if node == upper:
+                return True
+            node = self.blocks[node].dominator
+        return False

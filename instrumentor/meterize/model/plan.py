@@ -1,0 +1,61 @@
+"""The plan: a reviewed file that says which places notice a use, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .code import CodeId
+from .feature import Charge, Policy
+
+PLAN_SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookPoint:
+    """A chosen block and the reason.
+
+    ``offset`` is a byte offset into the original code object, whose canonical form has ``digest``; ``covers`` are the ids
+    of the feature tests that execute it; ``why`` is a sentence for a reviewer.
+    """
+
+    id: str
+    code: CodeId
+    line: int
+    offset: int
+    digest: str
+    why: str
+    covers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which tests were taken for users of the feature and which for the rest, by id, in the order they ran."""
+
+    feature_tests: tuple[str, ...]
+    rest_tests: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookPlan:
+    """Everything ``instrument`` and ``verify`` need, and everything a reviewer asks.
+
+    ``interpreter`` is ``sys.implementation.cache_tag``: offsets hold for that bytecode only. ``slice_functions`` are the
+    functions that own unique code, largest first, as ``file:qualname``.
+    """
+
+    package: str
+    distribution: str
+    version: str
+    interpreter: str
+    feature: str
+    charge: Charge
+    policy: Policy
+    with_command: str
+    without_command: str
+    cwd: str
+    selection: Selection
+    intersection: int
+    union: int
+    slice_functions: tuple[str, ...]
+    hook_points: tuple[HookPoint, ...]
+    warnings: tuple[str, ...] = ()
