@@ -1,0 +1,1 @@
+"""All knowledge of the interpreter: versions, opcodes, tables, code identity, pyc files."""

@@ -1,0 +1,141 @@
+"""Where a hook may stand.
+
+``NEVER_BEFORE`` and ``NEVER_SPLIT`` are the rules as data, each with the place in CPython that makes it necessary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from types import CodeType
+from typing import Final
+
+from .instructions import Instruction, decode, handler_entries
+from .opcodes import CONDITIONAL, NAMES, PUSH_EXC_INFO, RESUME, TERMINAL
+from .stack import depths
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """No hook between ``first`` and ``second``; None stands for any instruction."""
+
+    first: str | None = None
+    second: str | None = None
+    because: str
+    source: str
+
+
+NEVER_BEFORE: Final = (
+    Rule(
+        second="RESUME",
+        because="the frame starts with RESUME 0; throw() looks for RESUME 1 to 3 right after its YIELD_VALUE",
+        source="Objects/genobject.c, _PyGen_yf",
+    ),
+    Rule(
+        second="PUSH_EXC_INFO",
+        because="the unwinder jumps to it directly: what stands before it never runs",
+        source="Python/ceval.c, exception_unwind",
+    ),
+    Rule(
+        second="END_FOR",
+        because="FOR_ITER's operand points at it, and an exhausted iterator skips it by its own length",
+        source="Python/bytecodes.c, FOR_ITER",
+    ),
+    Rule(
+        second="END_SEND",
+        because="SEND's operand points at it, and specialised sends return to it",
+        source="Python/bytecodes.c, SEND and SEND_GEN",
+    ),
+    Rule(
+        second="SEND",
+        because="it is the head of the yield-from loop: a hook would run at each resumption",
+        source="Python/compile.c, ADD_YIELD_FROM",
+    ),
+    Rule(
+        second="CLEANUP_THROW",
+        because="a handler without PUSH_EXC_INFO, entered by the unwinder",
+        source="Python/compile.c, compiler_add_yield_from",
+    ),
+    Rule(
+        second="END_ASYNC_FOR",
+        because="a handler without PUSH_EXC_INFO, entered by the unwinder",
+        source="Python/compile.c, compiler_async_for",
+    ),
+)
+
+NEVER_SPLIT: Final = (
+    Rule(
+        first="KW_NAMES",
+        because="it sets a local variable of the interpreter loop, for the next call: the hook's, if one stood there",
+        source="Python/bytecodes.c, KW_NAMES",
+    ),
+    Rule(
+        first="PRECALL",
+        because="specialised forms skip the CALL that follows by its length",
+        source="Python/ceval.c, PRECALL (3.11)",
+    ),
+    Rule(
+        first="SEND",
+        second="YIELD_VALUE",
+        because="throw() finds the SEND right before the YIELD_VALUE and takes its distance from there",
+        source="Objects/genobject.c, _gen_throw (3.11)",
+    ),
+    Rule(
+        first="RESUME",
+        second="JUMP_BACKWARD_NO_INTERRUPT",
+        because="the yield-from loop: a hook would run at each resumption",
+        source="Python/compile.c, ADD_YIELD_FROM",
+    ),
+    Rule(
+        first="END_FOR",
+        second="POP_TOP",
+        because="an exhausted iterator skips both by their length",
+        source="Python/bytecodes.c, FOR_ITER (3.13)",
+    ),
+)
+
+_SECONDS: Final = frozenset(rule.second for rule in NEVER_BEFORE)
+_PAIRS: Final = frozenset((rule.first, rule.second) for rule in NEVER_SPLIT)
+
+
+def _is_split(first: str, second: str) -> bool:
+    return (first, second) in _PAIRS or (first, None) in _PAIRS
+
+
+def _first_resume(instructions: Sequence[Instruction]) -> int:
+    return next(index for index, one in enumerate(instructions) if one.opcode == RESUME and one.arg & 3 == 0)
+
+
+def _clean_up(instructions: Sequence[Instruction]) -> Iterator[int]:
+    """Indices in handlers that the compiler made for itself: they do not begin with PUSH_EXC_INFO.
+
+    END_ASYNC_FOR is such a handler's only instruction, what follows it is the user's.
+    """
+    for entry in handler_entries(instructions):
+        if instructions[entry].opcode == PUSH_EXC_INFO:
+            continue
+        for index in range(entry, len(instructions)):
+            yield index
+            opcode = instructions[index].opcode
+            if opcode in TERMINAL or opcode in CONDITIONAL or NAMES[opcode] == "END_ASYNC_FOR":
+                break
+
+
+def hook_indices(instructions: Sequence[Instruction]) -> list[int]:
+    """The indices of the instructions before which a hook may stand, ascending."""
+    forbidden = set(_clean_up(instructions))
+    reached = depths(instructions)
+    legal = []
+    for index in range(_first_resume(instructions) + 1, len(instructions)):
+        name = instructions[index].name
+        if index in forbidden or reached[index] is None or name in _SECONDS:
+            continue
+        if not _is_split(instructions[index - 1].name, name):
+            legal.append(index)
+    return legal
+
+
+def hook_offsets(code: CodeType) -> frozenset[int]:
+    """The byte offsets of the opcodes before which a hook may stand."""
+    instructions = decode(code)
+    return frozenset(instructions[index].offset for index in hook_indices(instructions))

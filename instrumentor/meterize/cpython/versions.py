@@ -1,0 +1,50 @@
+"""The interpreters that meterize knows, and what each can do, as named flags.
+
+Version numbers are compared in this file only; everything else asks for a behaviour by name.
+"""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+from typing import Final
+
+from meterize.errors import TargetError
+
+SUPPORTED: Final = ((3, 11), (3, 12), (3, 13))
+
+_VERSION: Final = sys.version_info[:2]
+
+IS_CPYTHON: Final = sys.implementation.name == "cpython"
+
+CACHE_TAG: Final = sys.implementation.cache_tag or ""
+
+IS_FREE_THREADED: Final = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+
+HAS_MONITORING: Final = _VERSION >= (3, 12)
+"""``sys.monitoring`` (PEP 669): a hook that goes away needs no bytecode of its own."""
+
+CAN_RETIRE_IN_PLACE: Final = not HAS_MONITORING and not IS_FREE_THREADED
+"""A live opcode byte may be written over. From 3.12 on ``hash(code)`` covers the opcodes (Objects/codeobject.c, code_hash)."""
+
+CACHES_BY_NAME: Final = _VERSION >= (3, 13)
+"""``opcode._inline_cache_entries`` maps names to unit counts instead of listing them by opcode (Lib/opcode.py, gh-106597)."""
+
+GENERATOR_START_PUSH_UNSEEN: Final = _VERSION < (3, 13)
+"""``dis.stack_effect`` of RETURN_GENERATOR leaves out what the first ``send`` pushes (Python/compile.c, stack_effect)."""
+
+CLASSES_RECORD_FIRST_LINE: Final = _VERSION >= (3, 13)
+"""A class body stores its own line number as ``__firstlineno__`` (gh-118465)."""
+
+
+def check_supported() -> None:
+    """Raise TargetError unless this interpreter is a CPython that meterize has been tested on."""
+    if IS_CPYTHON and CACHE_TAG and sys.version_info[:2] in SUPPORTED:
+        return
+    known = ", ".join(f"{major}.{minor}" for major, minor in SUPPORTED)
+    found = f"{sys.implementation.name} {sys.version.split()[0]}"
+    raise TargetError(
+        f"meterize rewrites the bytecode of CPython {known}; this interpreter is {found}.",
+        slug="interpreter-unsupported",
+        hint="Run it with a supported interpreter: meterize --python PATH … names the target's.",
+    )
