@@ -1,0 +1,1 @@
+"""What `make` and CI run: standard library only, from a fresh clone."""
