@@ -1,0 +1,86 @@
+"""What every part of the project owes its reader."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import tomllib
+from importlib.metadata import entry_points
+from pathlib import Path
+
+SOURCES = ("instrumentor", "hooks", "tools")
+SLUG = re.compile(r"""\bslug=f?["']([^"']+)["']""")
+
+
+def source_files(root: Path) -> list[Path]:
+    files = [file for folder in SOURCES for file in sorted((root / folder).rglob("*.py"))]
+    assert len(files) > 20
+    return files
+
+
+def test_every_module_says_what_it_owns(root: Path) -> None:
+    silent = []
+    for file in source_files(root):
+        docstring = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8")))
+        first = (docstring or "").partition("\n\n")[0]
+        if not first.rstrip().endswith((".", ":", "?")):
+            silent.append(str(file.relative_to(root)))
+    assert silent == []
+
+
+def test_every_error_slug_is_documented(root: Path) -> None:
+    """An error's slug is its anchor in docs/errors.md, so it has a heading of that name there."""
+    used: dict[str, str] = {}
+    for file in source_files(root):
+        for slug in SLUG.findall(file.read_text(encoding="utf-8")):
+            used.setdefault(slug, str(file.relative_to(root)))
+    assert all(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", slug) for slug in used), f"slugs are literal and kebab-case: {used}"
+    page = (root / "docs" / "errors.md").read_text(encoding="utf-8")
+    documented = re.findall(r"^#{2,4} `?([a-z0-9-]+)`?\s*$", page, flags=re.MULTILINE)
+    assert {slug: file for slug, file in used.items() if slug not in documented} == {}
+    assert [slug for slug in documented if slug not in used] == []
+
+
+def test_every_slug_is_a_literal(root: Path) -> None:
+    """Only literal slugs can be held to the page; the family in errors.py passes them on."""
+    loose = []
+    for file in source_files(root):
+        if file.name == "errors.py":
+            continue
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.keyword) and node.arg == "slug" and not isinstance(node.value, ast.Constant):
+                loose.append(f"{file.relative_to(root)}:{node.value.lineno}")
+    assert loose == []
+
+
+def test_console_script_leads_to_the_command_line() -> None:
+    scripts = [script for script in entry_points(group="console_scripts") if script.name == "meterize"]
+    assert [script.value for script in scripts] == ["meterize.cli:main"]
+    assert callable(scripts[0].load())
+
+
+def test_one_list_of_supported_versions(root: Path) -> None:
+    """The interpreter search, the package's metadata and the tool's own check agree."""
+    from meterize.cpython.versions import SUPPORTED  # noqa: PLC0415
+
+    search = (root / "tools" / "newest_python.sh").read_text(encoding="utf-8")
+    searched = re.search(r'^SUPPORTED="([^"]+)"', search, flags=re.MULTILINE)
+    assert searched
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    classified = re.findall(r"Python :: (3\.\d+)", " ".join(project["classifiers"]))
+    supported = [".".join(map(str, version)) for version in SUPPORTED]
+    assert sorted(searched[1].split()) == sorted(classified) == sorted(supported)
+
+
+def test_no_committed_text_leads_out_of_the_clone(root: Path) -> None:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, text=True, check=False)
+    files = [root / name for name in listed.stdout.split("\0") if name] or [*source_files(root), root / "README.md"]
+    outside = re.compile(r"\.\./(shared|prototypes|design)\b|/work/|/tmp/mz")
+    leading = []
+    for file in files:
+        if file == Path(__file__).resolve() or not file.is_file():
+            continue
+        if outside.search(file.read_text(encoding="utf-8", errors="replace")):
+            leading.append(str(file.relative_to(root)))
+    assert leading == []
