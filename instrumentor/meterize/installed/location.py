@@ -1,0 +1,252 @@
+"""Finds an installed package by its import or distribution name, and says precisely why one cannot be metered."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from importlib.machinery import BuiltinImporter, FrozenImporter, ModuleSpec, PathFinder
+from importlib.metadata import Distribution
+from pathlib import Path
+from zipimport import zipimporter
+
+from meterize.errors import TargetError
+from meterize.model.package import Package
+
+from .contents import is_extension, list_contents
+from .ownership import (
+    canonical,
+    editable_owner,
+    editable_source,
+    find_distribution,
+    folder_of,
+    import_packages,
+    installed_distributions,
+    is_settled,
+    name_of,
+    owner,
+    top_level,
+)
+
+
+def locate(name: str, search_path: Sequence[str]) -> Package:
+    """Find a package by import name or, failing that, by distribution name, without importing or executing any of it.
+
+    ``search_path`` are the folders where the target's interpreter looks. Raises TargetError with a slug of its own for each
+    kind of thing that cannot be metered.
+    """
+    PathFinder.invalidate_caches()
+    import_name, spec = _resolve(name, search_path)
+    folder = _package_folder(import_name, spec, search_path)
+    site = folder.parents[import_name.count(".")]
+    return _describe(import_name, folder, site, _installed_owner(import_name, folder, site, search_path))
+
+
+def _resolve(name: str, search_path: Sequence[str]) -> tuple[str, ModuleSpec]:
+    """The import name that was meant. A mere folder (a namespace package) yields to a distribution of that name."""
+    spec = _find(name, search_path)
+    if spec is not None and spec.origin is not None:
+        return name, spec
+    distribution = find_distribution(name, search_path)
+    if distribution is None:
+        if spec is None:
+            raise _unknown(name, search_path)
+        return name, spec
+    import_name = _choose_import_package(distribution)
+    found = _find(import_name, search_path)
+    if found is None:
+        raise _broken(name_of(distribution), import_name, distribution)
+    return import_name, found
+
+
+def _find(name: str, search_path: Sequence[str]) -> ModuleSpec | None:
+    """The spec of a possibly dotted name; the parents of a dotted one may only be namespace packages, which hold no code."""
+    if not all(part.isidentifier() for part in name.split(".")):
+        return None
+    path: list[str] = list(search_path)
+    found: ModuleSpec | None = None
+    parent = ""
+    for part in name.split("."):
+        if found is not None and found.origin is not None:
+            raise TargetError(
+                f"{name} is a part of the package {parent}",
+                slug="part-of-package",
+                hint=f"Name the package itself: {parent}. Hooks are placed in whichever of its modules the feature lies.",
+            )
+        parent = f"{parent}.{part}" if parent else part
+        _refuse_standard_library(parent)
+        found = PathFinder.find_spec(parent, path)
+        if found is None:
+            return None
+        path = list(found.submodule_search_locations or ())
+    return found
+
+
+def _refuse_standard_library(name: str) -> None:
+    if name in sys.stdlib_module_names or BuiltinImporter.find_spec(name) or FrozenImporter.find_spec(name):
+        raise TargetError(
+            f"{name} belongs to the interpreter itself (standard library, built-in or frozen)",
+            slug="stdlib-package",
+            hint="Only packages that were installed, by pip for instance, can be metered. Meter the package that calls it.",
+        )
+
+
+def _choose_import_package(distribution: Distribution) -> str:
+    """The one import package that a distribution's name can mean."""
+    name = name_of(distribution)
+    if (source := editable_source(distribution)) is not None:
+        raise _editable(name, source)
+    packages = import_packages(distribution)
+    same = [package for package in packages if canonical(package) == canonical(name)]
+    public = [package for package in packages if not package.startswith("_")]
+    for choice in (same, public, list(packages)):
+        if len(choice) == 1:
+            return choice[0]
+    if packages:
+        raise TargetError(
+            f"the distribution {name} holds {len(packages)} import packages: {', '.join(packages)}",
+            slug="several-packages",
+            hint="Say which one by its import name.",
+        )
+    if modules := top_level(distribution):
+        return modules[0]
+    raise TargetError(
+        f"the distribution {name} holds no import package",
+        slug="no-import-package",
+        hint="It may only bring data, scripts, or other distributions. Name the package whose code implements the feature.",
+    )
+
+
+def _package_folder(name: str, spec: ModuleSpec, search_path: Sequence[str]) -> Path:
+    """The folder of a regular package on disk; raises TargetError for everything else that can be imported."""
+    if isinstance(spec.loader, zipimporter):
+        raise TargetError(
+            f"{name} is imported out of a zip archive: {spec.loader.archive}",
+            slug="zipped-package",
+            hint="Python never writes into an archive and neither does meterize. Install the package unpacked, with pip.",
+        )
+    if spec.origin is None and spec.submodule_search_locations:
+        raise _namespace(name, list(spec.submodule_search_locations), search_path)
+    if spec.origin is None or spec.submodule_search_locations is None:
+        raise _module(name, spec.origin or "")
+    return Path(spec.origin).absolute().parent
+
+
+def _installed_owner(import_name: str, folder: Path, site: Path, search_path: Sequence[str]) -> Distribution:
+    """The distribution that brought the package; raises TargetError if it is being developed rather than installed."""
+    distribution = owner(import_name, site)
+    if distribution is None:
+        developed = editable_owner(import_name, folder, search_path)
+        if developed is not None:
+            raise _editable(name_of(developed), str(folder))
+        raise TargetError(
+            f"{import_name} lies in {folder}, but no distribution that is installed there owns it",
+            slug="not-installed",
+            hint="It is imported from a folder that happens to be on the path. Install it (pip install .) and try again.",
+        )
+    source = editable_source(distribution)
+    if source is not None or not is_settled(distribution):
+        raise _editable(name_of(distribution), source or str(folder))
+    if not folder.resolve().is_relative_to(site.resolve()):
+        raise _editable(name_of(distribution), str(folder.resolve()))
+    return distribution
+
+
+def _describe(import_name: str, folder: Path, site: Path, distribution: Distribution) -> Package:
+    contents = list_contents(folder, site)
+    if not contents.modules:
+        raise _no_source(import_name, folder, compiled=contents.compiled, sourceless=contents.sourceless)
+    return Package(
+        import_name=import_name,
+        distribution=name_of(distribution),
+        version=distribution.version or "0",
+        site=site,
+        modules=contents.modules,
+        compiled=contents.compiled,
+    )
+
+
+def _unknown(name: str, search_path: Sequence[str]) -> TargetError:
+    developed = editable_owner(name, None, search_path)
+    if developed is not None:
+        return _editable(name_of(developed), editable_source(developed) or "")
+    close = get_close_matches(name.lower(), known := _known_names(search_path), n=3, cutoff=0.6)
+    return TargetError(
+        f"no package {name!r} is installed here",
+        slug="no-such-package",
+        hint=f"Did you mean {' or '.join(known[each] for each in close)}?"
+        if close
+        else "Check the name, and that meterize runs in the environment of the package (--python PATH names another).",
+        details=tuple(f"looked in {folder}" for folder in search_path),
+    )
+
+
+def _known_names(search_path: Sequence[str]) -> dict[str, str]:
+    """Names that could have been meant, by their lower-case spelling."""
+    names: dict[str, str] = {}
+    for distribution in installed_distributions(search_path):
+        for each in (name_of(distribution), *import_packages(distribution)):
+            names.setdefault(each.lower(), each)
+    return names
+
+
+def _broken(distribution_name: str, import_name: str, distribution: Distribution) -> TargetError:
+    return TargetError(
+        f"{folder_of(distribution)} records the distribution {distribution_name}, but its package {import_name} is not there",
+        slug="broken-installation",
+        hint=f"Install it again: pip install --force-reinstall {distribution_name}",
+    )
+
+
+def _editable(distribution_name: str, source: str) -> TargetError:
+    return TargetError(
+        f"{distribution_name} is installed for development: it is imported from its source tree in {source}",
+        slug="editable-install",
+        hint="Edits of a metered source would be ignored without a word. Install it as its users do: pip install .",
+    )
+
+
+def _namespace(name: str, folders: Sequence[str], search_path: Sequence[str]) -> TargetError:
+    contents = [list_contents(Path(folder), Path(folder).parent) for folder in folders if Path(folder).is_dir()]
+    if (compiled := [file for each in contents for file in each.compiled]) and not any(each.modules for each in contents):
+        return _no_source(name, Path(folders[0]), compiled=compiled, sourceless=())
+    prefix = f"{name}."
+    inside = sorted(
+        {
+            package
+            for distribution in installed_distributions(search_path)
+            for package in import_packages(distribution)
+            if package.startswith(prefix)
+        }
+    )
+    return TargetError(
+        f"{name} is a namespace package: several distributions may share it, and it has no code of its own ({', '.join(folders)})",
+        slug="namespace-package",
+        hint=f"Name a package inside it: {', '.join(inside)}" if inside else "Name a package inside it, if there is one.",
+    )
+
+
+def _module(name: str, where: str) -> TargetError:
+    if is_extension(where):
+        return _no_source(name, Path(where), compiled=(where,), sourceless=())
+    return TargetError(
+        f"{name} is a single module, not a package: {where}",
+        slug="single-module",
+        hint="Only packages (folders with an __init__.py) can be metered for now.",
+    )
+
+
+def _no_source(name: str, where: Path, *, compiled: Iterable[str], sourceless: Iterable[str]) -> TargetError:
+    if compiled := tuple(compiled):
+        return TargetError(
+            f"{name} is compiled to machine code: {where} holds extension modules and no Python source",
+            slug="compiled-package",
+            hint="There is no bytecode to put hooks into. Meter the Python code that calls it.",
+            details=compiled[:10],
+        )
+    return TargetError(
+        f"{name} has no Python source in {where}",
+        slug="no-source",
+        hint="Hooks are placed by source and bytecode together. Install the package with its sources.",
+        details=tuple(sourceless)[:10],
+    )
