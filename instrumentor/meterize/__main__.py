@@ -1,0 +1,5 @@
+"""``python -m meterize``."""
+
+from .cli import main
+
+main()

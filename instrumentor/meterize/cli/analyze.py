@@ -1,0 +1,179 @@
+"""``meterize analyze``: find a feature's own instructions and the places that notice one use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from ..model.feature import Charge, Feature
+from ..model.report import Analysis, Mark, SliceFunction
+from ..pipeline import Target
+from ..pipeline import analyze as find
+from . import output
+from .completion import complete_packages
+
+SHOWN_FUNCTIONS = 6
+SHOWN_LINES = 40
+CONTEXT_LINES = 2
+_STYLE = {Mark.EVERY: "green", Mark.SOME: "yellow", Mark.NONE: "dim"}
+_SIGN = {Mark.EVERY: "█", Mark.SOME: "▒", Mark.NONE: " "}
+
+
+@click.command()
+@click.argument("package", shell_complete=complete_packages)
+@click.option("--feature", "name", required=True, metavar="NAME", help="A name for the feature; it stands in plans and bills.")
+@click.option("--with", "with_command", required=True, metavar="CMD", help="Runs the tests that use the feature.")
+@click.option("--without", "without_command", required=True, metavar="CMD", help="Runs the tests of everything else.")
+@click.option("--cwd", type=click.Path(file_okay=False, exists=True, path_type=Path), default=".", help="Run both commands here.")
+@click.option("--plan", type=click.Path(dir_okay=False, path_type=Path), help="Write the plan here [PACKAGE.FEATURE.plan.toml].")
+@click.option("--charge", type=click.Choice([c.value for c in Charge]), default=Charge.ON_ENTRY, show_default=True,
+              help="Count a use when it begins, or when it has succeeded.")  # fmt: skip
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="End a suite that runs longer.")
+@click.option("--data", type=click.Path(dir_okay=False, path_type=Path), help="Keep what ran as a coverage.py data file.")
+@output.json_option
+@click.pass_obj
+def analyze(
+    target: Target,
+    package: str,
+    name: str,
+    with_command: str,
+    without_command: str,
+    cwd: Path,
+    plan: Path | None,
+    charge: str,
+    timeout: float | None,
+    data: Path | None,
+    as_json: bool,
+) -> None:
+    """Find the code of one feature of PACKAGE and choose where to notice its use.
+
+    PACKAGE is an import or distribution name. CMD is any shell command that runs tests: pytest, unittest, a script.
+
+    \b
+    Example:
+      meterize analyze tablib --feature xlsx \\
+        --with 'python -m pytest tests -k xlsx' --without 'python -m pytest tests -k "not xlsx"'
+    """
+    feature = Feature(
+        name=name,
+        with_command=with_command,
+        without_command=without_command,
+        cwd=cwd.resolve(),
+        charge=Charge(charge),
+    )
+    with output.progress(as_json=as_json) as progress:
+        found = find(package, feature, target=target, plan_path=plan, data_path=data, timeout=timeout, progress=progress)
+    if as_json:
+        output.print_json(as_mapping(found))
+    else:
+        _show(found)
+
+
+def as_mapping(found: Analysis) -> dict[str, Any]:
+    """The JSON answer."""
+    plan = found.plan
+    return {
+        "package": {"name": plan.package, "distribution": plan.distribution, "version": plan.version},
+        "feature": plan.feature,
+        "plan": str(found.plan_path),
+        "selection": {
+            "feature_tests": list(plan.selection.feature_tests),
+            "rest_tests": list(plan.selection.rest_tests),
+        },
+        "slice": {
+            "intersection": plan.intersection,
+            "union": plan.union,
+            "functions": [
+                {"file": f.file, "qualname": f.qualname, "line": f.line, "unique": f.unique, "total": f.total}
+                for f in found.functions
+            ],
+        },
+        "hook_points": [
+            {
+                "id": point.id,
+                "file": point.code.file,
+                "qualname": point.code.qualname,
+                "line": point.line,
+                "why": point.why,
+                "covers": list(point.covers),
+            }
+            for point in plan.hook_points
+        ],
+        "warnings": list(found.warnings),
+    }
+
+
+def _show(found: Analysis) -> None:
+    console = output.stdout()
+    plan = found.plan
+    tests = plan.selection
+    console.print(
+        f"[bold]{escape(plan.distribution)} {escape(plan.version)}[/], feature [bold cyan]{escape(plan.feature)}[/]: "
+        f"{len(tests.feature_tests)} feature tests, {len(tests.rest_tests)} rest tests; "
+        f"{plan.union} instructions are the feature's own, {plan.intersection} of them in every feature test"
+    )
+    console.print(_functions_table(found))
+    _show_sources(found)
+    console.print(_points_table(found))
+    output.warn(found.warnings)
+    console.print(f"Plan: [bold]{escape(str(found.plan_path))}[/]", soft_wrap=True)
+    output.say(f"[dim]Review it, then: meterize instrument {escape(str(found.plan_path))}[/]")
+
+
+def _functions_table(found: Analysis) -> Table:
+    table = Table(title="Functions that hold the feature's own code", title_justify="left")
+    table.add_column("function")
+    table.add_column("file", style="dim")
+    table.add_column("own / all", justify="right")
+    table.add_column("")
+    for function in found.functions[:SHOWN_FUNCTIONS]:
+        share = function.unique / function.total
+        bar = Text("█" * round(share * 12), style="green") + Text("·" * (12 - round(share * 12)), style="dim")
+        place = f"{function.file}:{function.line}"
+        table.add_row(escape(function.qualname), escape(place), f"{function.unique} / {function.total}", bar)
+    if (more := len(found.functions) - SHOWN_FUNCTIONS) > 0:
+        table.add_row(f"[dim]… and {more} more[/]", "", "", "")
+    return table
+
+
+def _show_sources(found: Analysis) -> None:
+    console = output.stdout()
+    hooked = {(p.code.file, p.code.qualname, p.code.first_line) for p in found.plan.hook_points}
+    for function in found.functions:
+        if (function.file, function.qualname, function.line) not in hooked:
+            continue
+        console.print(f"\n[bold]{escape(function.qualname)}[/] [dim]{escape(function.file)}[/]")
+        for row in _source_rows(function):
+            console.print(row, soft_wrap=True)
+    console.print("[green]█[/] in every feature test  [yellow]▒[/] in some  [bold magenta]◆[/] hook\n", style="dim")
+
+
+def _source_rows(function: SliceFunction) -> list[Text]:
+    interesting = [i for i, line in enumerate(function.lines) if line.hooks] or [0]
+    first = max(0, min(interesting) - SHOWN_LINES // 2)
+    rows = []
+    for line in function.lines[first : first + SHOWN_LINES]:
+        hook = Text("◆ ", style="bold magenta") if line.hooks else Text("  ")
+        sign = Text(f"{_SIGN[line.mark]} ", style=_STYLE[line.mark])
+        rows.append(hook + sign + Text(f"{line.number:5} ", style="dim") + Text(line.text, style=_STYLE[line.mark]))
+    if first + SHOWN_LINES < len(function.lines):
+        rows.append(Text(f"          … {len(function.lines) - first - SHOWN_LINES} more lines", style="dim"))
+    return rows
+
+
+def _points_table(found: Analysis) -> Table:
+    total = len(found.plan.selection.feature_tests)
+    table = Table(title="Hook points: where one use is noticed", title_justify="left")
+    table.add_column("hook", style="bold magenta")
+    table.add_column("place")
+    table.add_column("covers", justify="right")
+    table.add_column("why")
+    for point in found.plan.hook_points:
+        place = f"{point.code.qualname}\n[dim]{point.code.file}:{point.line}[/]"
+        table.add_row(escape(point.id), place, f"{len(point.covers)} of {total}", escape(point.why))
+    return table

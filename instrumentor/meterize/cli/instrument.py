@@ -1,0 +1,111 @@
+"""``meterize instrument``: put a plan's hooks into the installed package."""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from ..model.feature import Policy
+from ..model.report import CodeChange, Instrumentation
+from ..pipeline import Target
+from ..pipeline import instrument as put_in
+from . import output
+
+
+@click.command()
+@click.argument("plan", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--policy", type=click.Choice([p.value for p in Policy]),
+              help="once: fire once a process, then be gone. every: count every use. [the plan's own, at first once]")  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Change nothing; show the bytecode before and after, side by side.")
+@output.json_option
+@click.pass_obj
+def instrument(target: Target, plan: Path, policy: str | None, dry_run: bool, as_json: bool) -> None:
+    """Rewrite the bytecode of the package that PLAN is for, all or nothing. Its source is never touched.
+
+    \b
+    Example:
+      meterize instrument tablib.xlsx.plan.toml --policy every
+    """
+    done = put_in(plan, target=target, policy=Policy(policy) if policy else None, dry_run=dry_run)
+    if as_json:
+        output.print_json(as_mapping(done))
+    else:
+        _show(done)
+
+
+def as_mapping(done: Instrumentation) -> dict[str, Any]:
+    """The JSON answer."""
+    return {
+        "package": {"name": done.package.import_name, "version": done.package.version},
+        "feature": done.feature,
+        "policy": done.policy.value,
+        "dry_run": done.dry_run,
+        "changed": done.changed,
+        "files": list(done.files),
+        "hooks": [
+            {
+                "id": hook.id,
+                "file": hook.file,
+                "qualname": hook.qualname,
+                "line": hook.line,
+                "mechanism": hook.mechanism,
+                "missing_at": list(hook.missing_at),
+            }
+            for hook in done.hooks
+        ],
+        "changes": [
+            {"file": c.file, "qualname": c.qualname, "before": list(c.before), "after": list(c.after)} for c in done.changes
+        ],
+        "warnings": list(done.warnings),
+    }
+
+
+def _show(done: Instrumentation) -> None:
+    console = output.stdout()
+    for change in done.changes:
+        console.print(_side_by_side(change))
+    table = Table(title=f"{done.package.distribution} {done.package.version}, feature {done.feature}", title_justify="left")
+    for column in ("hook", "place", "notices by"):
+        table.add_column(column)
+    for hook in done.hooks:
+        place = f"{escape(hook.qualname)}\n[dim]{escape(hook.file)}:{hook.line}[/]"
+        table.add_row(f"[bold magenta]{escape(hook.id)}[/]", place, hook.mechanism)
+    console.print(table)
+    output.warn(done.warnings)
+    files = ", ".join(done.files)
+    if done.dry_run:
+        console.print(f"Dry run: nothing was changed. It would rewrite the bytecode of {escape(files)}.", soft_wrap=True)
+    elif done.changed:
+        console.print(f"Metered ([bold]{done.policy.value}[/]): the bytecode of {escape(files)}. No source was touched.", soft_wrap=True)
+        output.say("[dim]Processes that start from now on are metered; restart the running ones.[/]")
+    else:
+        console.print("Metered already by this very plan: nothing was changed.")
+
+
+def _side_by_side(change: CodeChange) -> Table:
+    table = Table(title=f"{change.qualname} ({change.file})", title_justify="left", show_lines=False, pad_edge=False)
+    table.add_column("before", overflow="fold", ratio=1)
+    table.add_column("after", overflow="fold", ratio=1)
+    unchanged = set(change.before)
+    for before, after in zip_longest(*_aligned(change), fillvalue=""):
+        table.add_row(Text(before), Text(after, style="" if after in unchanged else "green"))
+    return table
+
+
+def _aligned(change: CodeChange) -> tuple[list[str], list[str]]:
+    """Both listings with gaps, so that equal instructions face each other."""
+    from difflib import SequenceMatcher
+
+    left: list[str] = []
+    right: list[str] = []
+    for _, a1, a2, b1, b2 in SequenceMatcher(a=change.before, b=change.after, autojunk=False).get_opcodes():
+        height = max(a2 - a1, b2 - b1)
+        left += [*change.before[a1:a2], *[""] * (height - (a2 - a1))]
+        right += [*change.after[b1:b2], *[""] * (height - (b2 - b1))]
+    return left, right

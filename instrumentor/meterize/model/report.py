@@ -1,0 +1,120 @@
+"""What the commands found out, ready to be shown or written as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from .feature import Policy
+from .package import Package
+from .plan import HookPlan
+
+
+class Mark(StrEnum):
+    """How much of a source line is the feature's own: of every feature test, of some, or none."""
+
+    EVERY = "every"
+    SOME = "some"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SliceLine:
+    """One source line of a function; ``hooks`` are the ids of the hook points on it."""
+
+    number: int
+    text: str
+    mark: Mark
+    hooks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SliceFunction:
+    """One function that owns unique code: ``unique`` of its ``total`` instructions."""
+
+    file: str
+    qualname: str
+    line: int
+    unique: int
+    total: int
+    lines: tuple[SliceLine, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analysis:
+    """What ``analyze`` found; ``seconds`` is the CPU time of both suites."""
+
+    package: Package
+    plan: HookPlan
+    plan_path: Path
+    functions: tuple[SliceFunction, ...]
+    warnings: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeChange:
+    """The disassembly of one code object before and after."""
+
+    file: str
+    qualname: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedHook:
+    """A hook and how it notices: ``monitoring``, ``in-place`` or ``inline``; ``missing_at`` are the optimisation levels that
+    have no place for it."""
+
+    id: str
+    file: str
+    qualname: str
+    line: int
+    mechanism: str
+    missing_at: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instrumentation:
+    """What ``instrument`` did, or would do (``dry_run``). ``changed`` is False where all was as wanted already."""
+
+    package: Package
+    feature: str
+    policy: Policy
+    dry_run: bool
+    changed: bool
+    files: tuple[str, ...]
+    hooks: tuple[PlacedHook, ...]
+    changes: tuple[CodeChange, ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteVerdict:
+    """One suite on the metered package: ``fired`` of ``total`` tests used the feature. ``odd`` are the ids of the tests that
+    should have fired and did not, or fired and should not have. ``uses`` counts fires per test that fired."""
+
+    command: str
+    exit_code: int
+    total: int
+    fired: int
+    odd: tuple[str, ...]
+    uses: Mapping[str, int]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Whether the hooks tell the feature from the rest; ``reasons`` says why not."""
+
+    package: Package
+    plan: HookPlan
+    plan_path: Path
+    passed: bool
+    feature: SuiteVerdict
+    rest: SuiteVerdict
+    reasons: tuple[str, ...]
+    warnings: tuple[str, ...]
