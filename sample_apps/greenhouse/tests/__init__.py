@@ -1,0 +1,1 @@
+"""Tests of the greenhouse: one file a feature. pytest and `python -m unittest` both run them."""
