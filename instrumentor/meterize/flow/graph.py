@@ -1,0 +1,66 @@
+"""Owns the control-flow graph of a code object: its blocks, what dominates them, and where a hook may stand in each."""
+
+from __future__ import annotations
+
+from types import CodeType
+
+from ..cpython.identity import code_digest, code_id, kind
+from ..cpython.legality import hook_offsets
+from ..model.code import mask_of
+from ..model.flow import Block, ControlFlowGraph
+from .blocks import Stretch, find_blocks
+from .dominance import immediate_dominators, immediate_post_dominators, loop_depths
+
+
+def build_graph(file: str, code: CodeType) -> ControlFlowGraph:
+    """The control flow of ``code``, found in ``file`` (posix, relative to the folder that holds the package).
+
+    Dominators and loops count exception edges too. Post-dominators follow normal edges to a return: they say what every
+    successful call passes.
+    """
+    stretches = find_blocks(code)
+    normal = [stretch.successors for stretch in stretches]
+    edges = [frozenset((*stretch.successors, *stretch.handlers)) for stretch in stretches]
+    dominators = immediate_dominators(edges)
+    returning = [index for index, stretch in enumerate(stretches) if stretch.returns]
+    post_dominators = immediate_post_dominators(normal, returning)
+    depths = loop_depths(edges, dominators)
+    legal = hook_offsets(code)
+    code_kind = kind(code)
+    return ControlFlowGraph(
+        code=code_id(file, code),
+        digest=code_digest(code),
+        is_function=code_kind not in {"module", "class"},
+        kind=code_kind,
+        blocks=tuple(
+            _block(index, stretch, legal, dominators[index], post_dominators[index], depths[index])
+            for index, stretch in enumerate(stretches)
+        ),
+    )
+
+
+def _block(
+    index: int,
+    stretch: Stretch,
+    legal: frozenset[int],
+    dominator: int | None,
+    post_dominator: int | None,
+    loop_depth: int,
+) -> Block:
+    offsets = tuple(instruction.offset for instruction in stretch.instructions)
+    places = [instruction for instruction in stretch.instructions if instruction.offset in legal]
+    lines = (instruction.position[0] for instruction in (*places, *stretch.instructions))
+    return Block(
+        index=index,
+        offsets=offsets,
+        mask=mask_of(offsets),
+        line=next((line for line in lines if line is not None), None),
+        hook_offset=places[0].offset if places else None,
+        successors=stretch.successors,
+        handlers=stretch.handlers,
+        dominator=dominator,
+        post_dominator=post_dominator,
+        loop_depth=loop_depth,
+        last_hook_offset=places[-1].offset if places else None,
+        returns=stretch.returns,
+    )
