@@ -1,0 +1,75 @@
+"""Owns the difference of two runs: which instructions only the feature's tests execute. Pure set algebra on masks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import reduce
+
+from .errors import TestsError, UsageError
+from .model.code import CodeId, InstructionMask
+from .model.coverage import CoverageRecord, Executed, Outcome
+from .model.plan import Selection
+from .model.slice import FeatureSlice
+
+
+def select_tests(with_run: CoverageRecord, without_run: CoverageRecord) -> Selection:
+    """Who uses the feature and who is the rest, by id, in the order they ran; skipped tests are neither.
+
+    A test of both runs is one of the rest: it passes without the feature. So ``--with`` may run the whole suite.
+    Raises TestsError where a run has no test left, UsageError where ``--with`` has none of its own.
+    """
+    rest = tuple(_by_test(without_run, "without"))
+    feature = tuple(_by_test(with_run, "with"))
+    own = tuple(test for test in feature if test not in frozenset(rest))
+    if not own:
+        raise UsageError(
+            f"--with and --without run the same tests ({len(feature)} in --with, all of them in --without too)",
+            slug="same-selection",
+            hint="Let --without leave out the tests that use the feature, for example with pytest -k 'not …' or --ignore.",
+            details=feature[:5],
+        )
+    return Selection(feature_tests=own, rest_tests=rest)
+
+
+def slice_feature(with_run: CoverageRecord, without_run: CoverageRecord) -> FeatureSlice:
+    """The feature's own instructions: with − without, exactly as ``select_tests`` divides the tests.
+
+    What the rest's run executes outside any test (import, collection, session fixtures) is the rest's. ``by_test`` has every
+    feature test, also one that executes nothing of its own. Raises as ``select_tests`` does.
+    """
+    selection = select_tests(with_run, without_run)
+    taken = _union([without_run.outside, *_by_test(without_run, "without").values()])
+    executed = _by_test(with_run, "with")
+    by_test = {test: _difference(executed[test], taken) for test in selection.feature_tests}
+    return FeatureSlice(intersection=reduce(_intersection, by_test.values()), union=_union(by_test.values()), by_test=by_test)
+
+
+def _by_test(run: CoverageRecord, name: str) -> dict[str, Executed]:
+    """What each test executed that was not skipped; the runs of one that ran several times (reruns) are taken together."""
+    found: dict[str, Executed] = {}
+    for test in run.tests:
+        if test.outcome is not Outcome.SKIPPED:
+            found[test.id] = _union([found[test.id], test.executed]) if test.id in found else test.executed
+    if not found:
+        raise TestsError(
+            f"no test of --{name} took part: {len(run.tests)} found, all skipped" if run.tests else f"--{name} ran no test",
+            slug="no-tests",
+            hint=f"Run the command yourself and see what it selects: {run.command}",
+        )
+    return found
+
+
+def _union(many: Iterable[Executed]) -> dict[CodeId, InstructionMask]:
+    whole: dict[CodeId, InstructionMask] = {}
+    for executed in many:
+        for code, mask in executed.items():
+            whole[code] = whole.get(code, 0) | mask
+    return {code: mask for code, mask in whole.items() if mask}
+
+
+def _difference(executed: Executed, taken: Mapping[CodeId, InstructionMask]) -> dict[CodeId, InstructionMask]:
+    return {code: own for code, mask in executed.items() if (own := mask & ~taken.get(code, 0))}
+
+
+def _intersection(left: Executed, right: Executed) -> dict[CodeId, InstructionMask]:
+    return {code: common for code, mask in left.items() if (common := mask & right.get(code, 0))}
