@@ -1,0 +1,152 @@
+"""Owns how a plan is written: stable order, one hook point a stanza, all or nothing on disk."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+from ..errors import TargetError, UsageError
+from ..model.plan import PLAN_SCHEMA, HookPlan, HookPoint
+
+MAX_BYTES: Final = 32 * 1024 * 1024
+"""The largest plan that is written or read: some 300,000 test ids."""
+
+_HEADING: Final = """\
+# A plan of meterize: where one use of a feature is noticed, and why there. Review it like code.
+#
+# Each [[hook_point]] names an instruction by byte offset in a code object that is pinned by its digest, so `line` is for
+# readers. Apply it with `meterize instrument`, prove it with `meterize verify`. Its tests are listed last.
+"""
+
+_SLICE: Final = """
+# The instructions that only the feature's tests execute: all of those tests (intersection), or some (union).
+[slice]
+"""
+
+_SELECTION: Final = """
+# Who was taken for a user of the feature, and who for the rest, by test id in the order they ran.
+[selection]
+"""
+
+_SHORT_ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
+
+
+def render_plan(plan: HookPlan) -> str:
+    """The plan as TOML. Raises UsageError for a text that no TOML file can hold (a lone surrogate)."""
+    return "".join(_pieces(plan))
+
+
+def digest_plan(plan: HookPlan) -> str:
+    """SHA-256, in hex, of all that the plan says; its layout and comments don't count."""
+    text = json.dumps(asdict(plan), sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def write_plan(plan: HookPlan, path: Path) -> None:
+    """Write the plan, whole or not at all; an earlier plan there is replaced.
+
+    Raises UsageError for a plan that cannot be written down, TargetError where the folder refuses it.
+    """
+    content = render_plan(plan).encode()
+    if len(content) > MAX_BYTES:
+        raise UsageError(
+            f"the plan would take {len(content):,} bytes; at most {MAX_BYTES:,} are allowed",
+            slug="plan-too-large",
+            hint="Select fewer tests with --with and --without: the plan lists each of them.",
+        )
+    try:
+        _replace(path.resolve(), content)  # a link to a plan stays one
+    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, up to Python 3.12
+        raise TargetError(
+            f"cannot write the plan {path}: {getattr(error, 'strerror', None) or error}",
+            slug="plan-unwritable",
+            hint="Choose another place with --plan FILE.",
+        ) from error
+
+
+def _replace(path: Path, content: bytes) -> None:
+    draft = path.parent / f".{path.name[:40]}.{secrets.token_hex(4)}.tmp"
+    try:
+        with draft.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+
+
+def _pieces(plan: HookPlan) -> Iterator[str]:
+    yield _HEADING
+    yield f"schema = {PLAN_SCHEMA}\n\n"
+    for key, text in (
+        ("package", plan.package),
+        ("distribution", plan.distribution),
+        ("version", plan.version),
+        ("interpreter", plan.interpreter),
+        ("feature", plan.feature),
+        ("charge", plan.charge.value),
+        ("policy", plan.policy.value),
+        ("with", plan.with_command),
+        ("without", plan.without_command),
+        ("cwd", plan.cwd),
+    ):
+        yield f"{key} = {_quote(text)}\n"
+    yield _list("warnings", plan.warnings)
+    yield f"{_SLICE}intersection = {plan.intersection}\nunion = {plan.union}\n"
+    yield _list("functions", plan.slice_functions)
+    for point in plan.hook_points:
+        yield from _stanza(point)
+    yield _SELECTION
+    yield _list("feature_tests", plan.selection.feature_tests)
+    yield _list("rest_tests", plan.selection.rest_tests)
+
+
+def _stanza(point: HookPoint) -> Iterator[str]:
+    yield "\n[[hook_point]]\n"
+    yield f"id = {_quote(point.id)}\n"
+    yield f"why = {_quote(point.why)}\n"
+    yield f"file = {_quote(point.code.file)}\n"
+    yield f"qualname = {_quote(point.code.qualname)}\n"
+    yield f"first_line = {point.code.first_line}\n"
+    yield f"line = {point.line}\n"
+    yield f"offset = {point.offset}\n"
+    yield f"digest = {_quote(point.digest)}\n"
+    yield _list("covers", point.covers)
+
+
+def _list(key: str, texts: Iterable[str]) -> str:
+    lines = "".join(f"  {_quote(text)},\n" for text in texts)
+    return f"{key} = [\n{lines}]\n" if lines else f"{key} = []\n"
+
+
+def _quote(text: str) -> str:
+    """A TOML basic string; what cannot be seen is escaped, so that a reviewer sees all there is."""
+    quoted = "".join(map(_escape, text))
+    try:
+        quoted.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"the plan cannot hold the text {text!r}: it is not valid Unicode",
+            slug="plan-text",
+            hint="Commands, test ids and names must be valid Unicode; look for bytes that are not UTF-8.",
+        ) from error
+    return f'"{quoted}"'
+
+
+def _escape(character: str) -> str:
+    if character in _SHORT_ESCAPES:
+        return _SHORT_ESCAPES[character]
+    return character if character.isprintable() or "\ud800" <= character <= "\udfff" else _by_number(ord(character))
+
+
+def _by_number(number: int) -> str:
+    return f"\\u{number:04X}" if number <= 0xFFFF else f"\\U{number:08X}"
