@@ -13,9 +13,9 @@ from typing import Final
 
 from bytecode import ConcreteBytecode, ControlFlowGraph, Instr
 
-from ..cpython.instructions import Instruction, decode
-from ..cpython.opcodes import CONDITIONAL, JUMPS, TERMINAL
-from ..errors import InternalError
+from meterize.cpython.instructions import Instruction, decode
+from meterize.cpython.opcodes import CONDITIONAL, JUMPS, TERMINAL
+from meterize.errors import InternalError
 
 _RETURNS: Final = frozenset({"RETURN_VALUE", "RETURN_CONST"})
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from types import CodeType
 
-from ..cpython.identity import code_digest, code_id, kind
-from ..cpython.legality import hook_offsets
-from ..model.code import mask_of
-from ..model.flow import Block, ControlFlowGraph
+from meterize.cpython.identity import code_digest, code_id, kind
+from meterize.cpython.legality import hook_offsets
+from meterize.model.code import mask_of
+from meterize.model.flow import Block, ControlFlowGraph
+
 from .blocks import Stretch, find_blocks
 from .dominance import immediate_dominators, immediate_post_dominators, loop_depths
 

@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from ..errors import UsageError
-from ..model.code import CodeId
-from ..model.feature import Charge, Policy
-from ..model.plan import PLAN_SCHEMA, HookPlan, HookPoint, Selection
+from meterize.errors import UsageError
+from meterize.model.code import CodeId
+from meterize.model.feature import Charge, Policy
+from meterize.model.plan import PLAN_SCHEMA, HookPlan, HookPoint, Selection
+
 from .tables import Table, invalid
 from .writing import MAX_BYTES
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final, NoReturn
 
-from ..errors import UsageError
+from meterize.errors import UsageError
 
 _MAX_SHOWN: Final = 60
 _MAX_NUMBER: Final = 2**31 - 1

@@ -12,8 +12,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
-from ..errors import TargetError, UsageError
-from ..model.plan import PLAN_SCHEMA, HookPlan, HookPoint
+from meterize.errors import TargetError, UsageError
+from meterize.model.plan import PLAN_SCHEMA, HookPlan, HookPoint
 
 MAX_BYTES: Final = 32 * 1024 * 1024
 """The largest plan that is written or read: some 300,000 test ids."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from meterize.flow.dominance import dominates, immediate_dominators, immediate_post_dominators, loop_depths
 
 EXIT = -1

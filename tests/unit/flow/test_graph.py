@@ -12,6 +12,7 @@ from pathlib import Path
 from types import CodeType, FrameType
 
 import pytest
+
 from meterize.cpython.identity import walk
 from meterize.cpython.legality import hook_offsets
 from meterize.flow import build_graph
@@ -206,7 +207,7 @@ def test_module_and_class_bodies_are_no_functions() -> None:
 
 def test_post_dominators_are_what_every_successful_call_passes() -> None:
     scope: dict[str, object] = {}
-    source = "def f(x):\n    if x:\n        x = g(x)\n    try:\n        y = x()\n    except ValueError:\n        raise\n    return y\n"
+    source = "def f(x):\n if x:\n  x = g(x)\n try:\n  y = x()\n except ValueError:\n  raise\n return y\n"
     exec(source, scope)
     code = scope["f"].__code__  # type: ignore[attr-defined]
     graph = build_graph("m.py", code)
