@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from types import CodeType
 
 from .opcodes import BACKWARD, CACHE_UNITS, EXTENDED_ARG, JUMPS, NAMES
-from .tables import Position, decode_exceptions, decode_positions
+from .tables import Position, Protection, Run, decode_exceptions, decode_positions, encode_exceptions, encode_positions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +28,8 @@ class Instruction:
 
     ``offset`` is the byte offset of the opcode, ``start`` that of its first prefix; both are -1 in an inserted one.
     ``units`` is the length in the original code: the compiler sometimes leaves a prefix that is not needed, and it stays.
-    ``target`` is the index of the instruction that it jumps to. ``run`` numbers the position table's run that it belongs to.
+    ``target`` is the index of the instruction that it jumps to (in a hook's NOP: that it will jump to once it retires).
+    ``run`` numbers the position table's run that it belongs to.
     """
 
     opcode: int
@@ -107,3 +109,85 @@ def decode(code: CodeType) -> list[Instruction]:
 def handler_entries(instructions: Sequence[Instruction]) -> frozenset[int]:
     """The indices of instructions at which some handler begins."""
     return frozenset(instruction.handler.target for instruction in instructions if instruction.handler)
+
+
+def _needed_units(opcode: int, arg: int) -> int:
+    return 1 + CACHE_UNITS[opcode] + (max(arg.bit_length() - 1, 0) >> 3)
+
+
+def _distance(instruction: Instruction, end: int, target: int) -> int:
+    """The operand of a jump, in units."""
+    return end - target if instruction.opcode in BACKWARD else target - end
+
+
+def _lay_out(instructions: Sequence[Instruction]) -> tuple[list[int], list[int]]:
+    """Where each instruction starts, in units, the total behind the last; and its operand.
+
+    A longer jump may need a prefix, which makes other jumps longer: sizes only grow, so this ends.
+    """
+    args = [instruction.arg for instruction in instructions]
+    sizes = [max(one.units, _needed_units(one.opcode, 0 if one.target is not None else one.arg)) for one in instructions]
+    grown = True
+    while grown:
+        grown = False
+        starts = [0]
+        for size in sizes:
+            starts.append(starts[-1] + size)
+        for index, instruction in enumerate(instructions):
+            if instruction.target is None:
+                continue
+            args[index] = _distance(instruction, starts[index + 1], starts[instruction.target])
+            needed = _needed_units(instruction.opcode, args[index])
+            if needed > sizes[index]:
+                sizes[index] = needed
+                grown = True
+    return starts, args
+
+
+def _protections(instructions: Sequence[Instruction], starts: Sequence[int]) -> Iterator[Protection]:
+    for handler, group in groupby(range(len(instructions)), lambda index: instructions[index].handler):
+        if handler is None:
+            continue
+        indices = list(group)
+        yield Protection(
+            2 * starts[indices[0]], 2 * starts[indices[-1] + 1], 2 * starts[handler.target], handler.depth, handler.lasti
+        )
+
+
+def _runs(instructions: Sequence[Instruction], starts: Sequence[int]) -> Iterator[Run]:
+    for (_, position), group in groupby(range(len(instructions)), lambda i: (instructions[i].run, instructions[i].position)):
+        indices = list(group)
+        yield Run(starts[indices[-1] + 1] - starts[indices[0]], position)
+
+
+def _bytecode(instructions: Sequence[Instruction], starts: Sequence[int], args: Sequence[int]) -> bytes:
+    bytecode = bytearray()
+    for index, instruction in enumerate(instructions):
+        caches = CACHE_UNITS[instruction.opcode]
+        for prefix in range(starts[index + 1] - starts[index] - 1 - caches, 0, -1):
+            bytecode += bytes((EXTENDED_ARG, args[index] >> 8 * prefix & 255))
+        bytecode += bytes((instruction.opcode, args[index] & 255)) + bytes(2 * caches)
+    return bytes(bytecode)
+
+
+def assemble(
+    code: CodeType,
+    instructions: Sequence[Instruction],
+    *,
+    names: tuple[str, ...] | None = None,
+    consts: tuple[object, ...] | None = None,
+    stack_size: int = 0,
+) -> CodeType:
+    """``code`` with these instructions instead: only jump distances and both tables are computed anew.
+
+    ``stack_size`` is what the insertions need; the compiler's own figure is never lowered.
+    """
+    starts, args = _lay_out(instructions)
+    return code.replace(
+        co_code=_bytecode(instructions, starts, args),
+        co_exceptiontable=encode_exceptions(_protections(instructions, starts)),
+        co_linetable=encode_positions(_runs(instructions, starts), code.co_firstlineno),
+        co_stacksize=max(code.co_stacksize, stack_size),
+        co_names=code.co_names if names is None else names,
+        co_consts=code.co_consts if consts is None else consts,
+    )

@@ -176,9 +176,7 @@ def encode_positions(runs: Iterable[Run], first_line: int) -> bytes:
     table = bytearray()
     line = first_line
     for units, position in runs:
-        while units > 0:
-            taken = min(units, _MAX_RUN)
-            table += _write_position(position, line, taken - 1)
+        for done in range(0, units, _MAX_RUN):
+            table += _write_position(position, line, min(units - done, _MAX_RUN) - 1)
             line = line if position[0] is None else position[0]
-            units -= taken
     return bytes(table)

@@ -33,6 +33,9 @@ CACHES_BY_NAME: Final = _VERSION >= (3, 13)
 GENERATOR_START_PUSH_UNSEEN: Final = _VERSION < (3, 13)
 """``dis.stack_effect`` of RETURN_GENERATOR leaves out what the first ``send`` pushes (Python/compile.c, stack_effect)."""
 
+LOAD_ATTR_CARRIES_METHOD_BIT: Final = _VERSION >= (3, 12)
+"""The name index of LOAD_ATTR is shifted by one; the low bit asks for a bound method (gh-100240)."""
+
 CLASSES_RECORD_FIRST_LINE: Final = _VERSION >= (3, 13)
 """A class body stores its own line number as ``__firstlineno__`` (gh-118465)."""
 
