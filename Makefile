@@ -17,7 +17,7 @@ test:
 	@python=$$(sh tools/newest_python.sh) && exec "$$python" -m tools.run_tests
 
 demo:
-	@python=$$(sh tools/newest_python.sh) && exec "$$python" -m tools.demo
+	@python=$$(sh tools/newest_python.sh) && exec "$$python" -m tools.demo $$ARGS
 
 clean:
 	@rm -rf .venv-test .demo build dist

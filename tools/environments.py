@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 LOG_TAIL = 25
@@ -29,7 +30,9 @@ def clean_variables() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in MISLEADING and not name.startswith("METERIZE_")}
 
 
-def run_quietly(command: Sequence[str | Path], *, log: Path, cwd: Path = ROOT, variables: Mapping[str, str] | None = None) -> None:
+def run_quietly(
+    command: Sequence[str | Path], *, log: Path, cwd: Path = ROOT, variables: Mapping[str, str] | None = None
+) -> None:
     """Runs the command with its output in the log; raises SetupError with the log's tail if it fails."""
     log.parent.mkdir(parents=True, exist_ok=True)
     words = [str(word) for word in command]
@@ -37,7 +40,13 @@ def run_quietly(command: Sequence[str | Path], *, log: Path, cwd: Path = ROOT, v
         stream.write(f"$ {' '.join(words)}\n")
         stream.flush()
         done = subprocess.run(
-            words, cwd=cwd, env=variables or clean_variables(), stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, check=False
+            words,
+            cwd=cwd,
+            env=variables or clean_variables(),
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
+            check=False,
         )
     if done.returncode:
         tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_TAIL:]
@@ -70,11 +79,15 @@ def install(python: Path, arguments: Sequence[str], *, log: Path) -> None:
         run_quietly([*pip, "install", "--quiet", "--disable-pip-version-check", *arguments], log=log)
 
 
+def pyproject(folder: Path = ROOT) -> dict[str, Any]:
+    """A project's pyproject.toml."""
+    return tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
+
+
 def dependency_group(name: str) -> list[str]:
     """The requirements of one of pyproject.toml's dependency groups, included groups too (pip knows groups from 25.1 on)."""
-    groups = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
     found: list[str] = []
-    for entry in groups[name]:
+    for entry in pyproject()["dependency-groups"][name]:
         found += [entry] if isinstance(entry, str) else dependency_group(entry["include-group"])
     return found
 

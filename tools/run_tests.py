@@ -23,7 +23,7 @@ def main() -> int:
     except SetupError as error:
         print(f"make test: {error}", file=sys.stderr)
         return 1
-    command = [python, "-m", "pytest", "-q", "-n", WORKERS, "--dist", "loadfile", *shlex.split(os.environ.get("ARGS", ""))]
+    command = [str(python), "-m", "pytest", "-q", "-n", WORKERS, "--dist", "loadfile", *shlex.split(os.environ.get("ARGS", ""))]
     return subprocess.run(command, cwd=ROOT, env=clean_variables(), check=False).returncode
 
 

@@ -48,9 +48,11 @@ def test_every_slug_is_a_literal(root: Path) -> None:
     for file in source_files(root):
         if file.name == "errors.py":
             continue
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.keyword) and node.arg == "slug" and not isinstance(node.value, ast.Constant):
-                loose.append(f"{file.relative_to(root)}:{node.value.lineno}")
+        loose += [
+            f"{file.relative_to(root)}:{node.value.lineno}"
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+            if isinstance(node, ast.keyword) and node.arg == "slug" and not isinstance(node.value, ast.Constant)
+        ]
     assert loose == []
 
 
@@ -62,7 +64,7 @@ def test_console_script_leads_to_the_command_line() -> None:
 
 def test_one_list_of_supported_versions(root: Path) -> None:
     """The interpreter search, the package's metadata and the tool's own check agree."""
-    from meterize.cpython.versions import SUPPORTED  # noqa: PLC0415
+    from meterize.cpython.versions import SUPPORTED
 
     search = (root / "tools" / "newest_python.sh").read_text(encoding="utf-8")
     searched = re.search(r'^SUPPORTED="([^"]+)"', search, flags=re.MULTILINE)

@@ -11,7 +11,9 @@ from pathlib import Path
 
 def test_import_rules_hold(root: Path) -> None:
     command = Path(sysconfig.get_path("scripts")) / "lint-imports"
-    done = subprocess.run([sys.executable, command, "--no-cache", "--no-logo"], cwd=root, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, command, "--no-cache", "--no-logo"], cwd=root, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -25,7 +27,9 @@ def test_hooks_import_the_standard_library_and_themselves_only(root: Path) -> No
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
                 names = [node.module or ""]
             strangers += [
-                f"{file.relative_to(root)}:{node.lineno} {name}" for name in names if name.partition(".")[0] not in sys.stdlib_module_names
+                f"{file.relative_to(root)}:{node.lineno} {name}"
+                for name in names
+                if name.partition(".")[0] not in sys.stdlib_module_names
             ]
     assert strangers == []
 
@@ -34,5 +38,7 @@ def test_hooks_run_on_a_bare_interpreter(root: Path) -> None:
     """-I -S: no site-packages, no environment; what the application's machine is sure to have."""
     program = "import sys, pkgutil, importlib; sys.path.insert(0, sys.argv[1]); import meterize_hooks as h\n"
     program += "for m in pkgutil.walk_packages(h.__path__, 'meterize_hooks.'): importlib.import_module(m.name)"
-    done = subprocess.run([sys.executable, "-I", "-S", "-c", program, root / "hooks"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program, root / "hooks"], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr

@@ -29,6 +29,12 @@ def test_an_order_is_taken_once(client: TestClient) -> None:
 
 
 def test_what_is_no_order(client: TestClient) -> None:
-    wrong = [{"placed": "soon"}, {"amount": "a lot"}, {"amount": "1.234"}, {"amount": "NaN"}, {"number": None}]
+    wrong: list[dict[str, object]] = [
+        {"placed": "soon"},
+        {"amount": "a lot"},
+        {"amount": "1.234"},
+        {"amount": "NaN"},
+        {"number": None},
+    ]
     for body in ({}, [], *({**ORDER, **part} for part in wrong)):
         assert client.post("/orders", json=body, headers={"X-Tenant": "initech"}).status_code == 422

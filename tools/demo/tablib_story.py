@@ -1,0 +1,153 @@
+"""tablib's XLSX export, metered in a service that two tenants use: found, hooked, counted, verified and taken out again."""
+
+from __future__ import annotations
+
+import sys
+import tarfile
+import tomllib
+
+from tools.demo import screen, service
+from tools.demo.snapshot import Snapshot, differences, digest, take_snapshot
+from tools.demo.stage import FOLDER, LOG, DemoError, Stage, expect, make_tool_environment, refresh
+from tools.environments import ROOT, digest_files, install, make_environment, run_quietly
+
+VERSION = "3.10.0"
+FEATURE = "xlsx-export"
+PLAN = "xlsx-export.plan.toml"
+TESTS = FOLDER / f"tablib-{VERSION}"
+PRODUCTION = FOLDER / "production"
+SERVICE = ROOT / "sample_apps" / "report_service"
+
+# What tablib's own tests import (its tests/requirements.txt, less pytest-cov; pandas is optional there).
+TEST_NEEDS = [f"tablib[cli,ods,xls,xlsx,yaml]=={VERSION}", "pytest==8.4.2"]
+
+# Which of tablib's tests export XLSX was found by counting the calls of XLSXFormat.export_set and export_book in each test.
+# Of class XLSXTests all do but the four that only import. Of the others seven do, in passing: auto_format_detect,
+# book_export_no_exceptions, two named databook_formatter_… and datetime_append, separator_append and unicode_append.
+ONLY_IMPORT = "bad_dimensions or cell_values or ragged"
+EXPORT_IN_PASSING = "auto_format or no_exceptions or formatter or _append"
+WITH = f"python -m pytest -q tests -k 'XLSXTests and not ({ONLY_IMPORT})'"
+WITHOUT = f"python -m pytest -q tests -k '(not XLSXTests or {ONLY_IMPORT}) and not ({EXPORT_IN_PASSING})'"
+FEATURE_TESTS = 19
+
+REPORTS = {
+    "acme": {"orders.xlsx": 4, "months.xlsx": 1, "customers.csv": 2},
+    "globex": {"orders.xlsx": 2, "orders.csv": 5, "customers.json": 3},
+}
+CUSTOMERS = ("Ada", "Grace", "Lin", "Ada", "Mary", "Grace", "Ada")
+
+
+def prepare() -> None:
+    """Two environments and tablib's tests. Raises SetupError when the package index does not give them."""
+    fetch_tests()
+    make_tool_environment()
+    python = make_environment(PRODUCTION, ["starlette>=1.0", "uvicorn>=0.30", *TEST_NEEDS], log=LOG)
+    sources = digest_files([SERVICE / "pyproject.toml", *(SERVICE / "report_service").glob("*.py")])
+    refresh(PRODUCTION, sources, lambda: install(python, ["--no-deps", "--force-reinstall", str(SERVICE)], log=LOG))
+
+
+def fetch_tests() -> None:
+    """The sdist of tablib, and of it the tests alone, so that they test the installed package."""
+    if (TESTS / "tests").is_dir():
+        return
+    print(f"Fetching tablib {VERSION}'s own tests …", file=sys.stderr, flush=True)
+    sdist = FOLDER / "sdist"
+    quick = ["--retries", "1", "--timeout", "30", "--disable-pip-version-check"]
+    exactly = ["--no-deps", "--no-binary", ":all:", f"tablib=={VERSION}"]
+    run_quietly([sys.executable, "-m", "pip", "download", "--quiet", *quick, *exactly, "--dest", sdist], log=LOG)
+    with tarfile.open(next(sdist.glob("tablib-*.tar.gz"))) as archive:
+        wanted = [member for member in archive.getmembers() if member.name.startswith(f"tablib-{VERSION}/tests/")]
+        archive.extractall(FOLDER, wanted, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))  # type: ignore[arg-type]
+
+
+def tell(stage: Stage) -> None:
+    """The whole story; DemoError when a step's result is not what it should be."""
+    meterize = ("meterize", "--python", "production/bin/python")
+    site = next((PRODUCTION / "lib").glob("python3*/site-packages"))
+    stage.clear(site, *meterize)
+    before = take_snapshot(site)
+
+    screen.head(f"1  Find the feature: tablib {VERSION}, straight from the package index, and its own tests")
+    where = ("--cwd", TESTS.name, "--plan", PLAN)
+    stage.show(*meterize, "analyze", "tablib", "--feature", FEATURE, "--with", WITH, "--without", WITHOUT, *where)
+    check_plan()
+
+    screen.head("2  Put the hooks in: compiled modules change, not a line of source")
+    stage.show(*meterize, "instrument", PLAN, "--policy", "every")
+    show_changes(before, take_snapshot(site))
+
+    screen.head("3  Run the service: it has never heard of meterize")
+    use_service(stage)
+
+    screen.head("4  Who used what")
+    stage.show("meterize", "usage")
+    counted = stage.uses()
+    wanted = {
+        (FEATURE, tenant): sum(n for name, n in asked.items() if name.endswith(".xlsx")) for tenant, asked in REPORTS.items()
+    }
+    expect("uses by tenant", counted, wanted)
+    screen.agree("exactly the XLSX reports, by tenant; CSV and JSON cost nothing")
+
+    screen.head("5  Prove it: every test of the feature is counted, and no other")
+    stage.show(*meterize, "verify", PLAN)
+    expect("uses after verify", stage.uses(), wanted)
+
+    screen.head("6  Take it out again")
+    stage.show(*meterize, "strip", "tablib")
+    compare(before, take_snapshot(site))
+
+
+def check_plan() -> None:
+    plan = tomllib.loads((FOLDER / PLAN).read_text(encoding="utf-8"))
+    expect("feature tests in the plan", len(plan["selection"]["feature_tests"]), FEATURE_TESTS)
+    hooked = {point["file"] for point in plan["hook_point"]}
+    expect("modules with hooks in the plan", hooked, {"tablib/formats/_xlsx.py"})
+
+
+def show_changes(before: Snapshot, after: Snapshot) -> None:
+    changed, came, _ = differences(before, after)
+    expect("source files changed", [name for name in changed if name.endswith(".py")], [])
+    if not any(name.startswith("tablib/formats/__pycache__/_xlsx.") for name in [*changed, *came]):
+        raise DemoError("instrument changed nothing of tablib/formats/_xlsx.py")
+    ours = [name for name in [*changed, *came] if name.startswith("tablib/")]
+    screen.agree(f"of tablib's files in {PRODUCTION.name}: {', '.join(ours)}")
+
+
+def use_service(stage: Stage) -> None:
+    port = service.free_port()
+    deploy = SERVICE / "deploy"
+    stage.show("cat", str((deploy / "metered.py").relative_to(ROOT)), cwd=ROOT)
+    words = ["production/bin/python", "-m", "uvicorn", "--app-dir", str(deploy), "--port", str(port), "--log-level", "warning"]
+    shown = ["production/bin/uvicorn", "--app-dir", "deploy", "--port", str(port), "metered:app"]
+    screen.show_command(shown, background=True)
+    with service.running([*words, "metered:app"], port, cwd=FOLDER, variables=stage.variables):
+        for tenant, asked in REPORTS.items():
+            take_orders(port, tenant)
+            for name, times in asked.items():
+                for _ in range(times):
+                    check_report(name, service.request(port, f"/reports/{name}", tenant))
+            listed = ", ".join(f"{times} × {name}" for name, times in asked.items())
+            print(f"  X-Tenant: {screen.paint(f'{tenant:<8}', screen.BOLD)} GET /reports/…  {listed}", flush=True)
+
+
+def take_orders(port: int, tenant: str) -> None:
+    for number, customer in enumerate(CUSTOMERS, start=1):
+        order = {"number": number, "customer": customer, "placed": f"2025-0{number}-14", "amount": f"{number * 37}.50"}
+        service.request(port, "/orders", tenant, order)
+
+
+def check_report(name: str, content: bytes) -> None:
+    """Metering must not spoil what is metered."""
+    begins = {"xlsx": b"PK", "csv": b"", "json": b"["}[name.rpartition(".")[2]]
+    if not content.startswith(begins) or len(content) < 50:
+        raise DemoError(f"{name} came out as {content[:80]!r}")
+
+
+def compare(before: Snapshot, after: Snapshot) -> None:
+    """Shows both digests; DemoError unless they are the same."""
+    for name, snapshot in (("before", before), ("after", after)):
+        print(f"  {name:<7} {len(snapshot)} files, sha256 {digest(snapshot)}", flush=True)
+    changed, came, went = differences(before, after)
+    if before != after:
+        raise DemoError(f"strip left traces: changed {changed}, came {came}, went {went}")
+    screen.agree("every byte, permission and time stamp of the production environment is as it was")
