@@ -1,0 +1,26 @@
+"""Owns the functions of the system that the hooks use, bound when the process starts to be metered.
+
+An application may later replace ``time.time`` (frozen clocks) or ``os.open`` (fake file systems), or forbid either. Tools that
+do so look for the functions among the attributes of modules; the attributes of a class they leave alone.
+"""
+
+import os
+import time
+
+
+class System:
+    """A namespace, never instantiated."""
+
+    close = staticmethod(os.close)
+    fstat = staticmethod(os.fstat)
+    ftruncate = staticmethod(os.ftruncate)
+    getpid = staticmethod(os.getpid)
+    makedirs = staticmethod(os.makedirs)
+    mkdir = staticmethod(os.mkdir)
+    open = staticmethod(os.open)
+    stat = staticmethod(os.stat)
+    urandom = staticmethod(os.urandom)
+    write = staticmethod(os.write)
+    gmtime = staticmethod(time.gmtime)
+    sleep = staticmethod(time.sleep)
+    time = staticmethod(time.time)

@@ -1,0 +1,124 @@
+"""Metered modules, made by the real rewriting, and processes of their own to run them in."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from meterize.cpython.identity import code_digest, code_id, walk
+from meterize.cpython.legality import hook_offsets
+from meterize.cpython.pyc import compile_module, dump_pyc, pyc_path
+from meterize.model.feature import Policy
+from meterize.model.rewritten import HookRequest
+from meterize.rewriting import rewrite_module
+
+HOOKS = Path(__file__).resolve().parents[3] / "hooks"
+if str(HOOKS) not in sys.path:
+    sys.path.insert(0, str(HOOKS))
+
+
+@dataclass
+class Ran:
+    """A finished process, and the events in its spool."""
+
+    returncode: int
+    out: str
+    err: str
+    events: list[dict[str, Any]]
+
+    @property
+    def uses(self) -> Counter[tuple[str, str | None]]:
+        """Uses by (number of the hook, subject)."""
+        found: Counter[tuple[str, str | None]] = Counter()
+        for event in self.events:
+            if event["type"] == "meterize.use":
+                found[event["data"]["hook"].rpartition("/")[2], event.get("subject")] += event["data"]["value"]
+        return found
+
+    @property
+    def lost(self) -> list[str]:
+        return [event["data"]["reason"] for event in self.events if event["type"] == "meterize.lost"]
+
+
+@dataclass
+class Bench:
+    """A folder with metered modules and a spool."""
+
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def spool(self) -> Path:
+        return self.folder / "spool"
+
+    def meter(self, source: str, *, policy: str, name: str = "metered") -> Path:
+        """Write a module; each line that ends in ``# hook`` gets one, numbered from 1 in the order of the lines."""
+        text = textwrap.dedent(source)
+        path = self.folder / f"{name}.py"
+        path.write_text(text)
+        code = compile_module(text.encode(), str(path), 0)
+        lines = [number for number, line in enumerate(text.splitlines(), 1) if line.endswith("# hook")]
+        requests = [_request(code, path.name, line, f"dist/feat/{number}", policy) for number, line in enumerate(lines, 1)]
+        metered, _, missing = rewrite_module(code, path.name, requests, distribution="dist", version="1.0")
+        assert not missing
+        target = pyc_path(path, 0)
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(dump_pyc(metered, text.encode()))
+        return path
+
+    def run(
+        self, script: str, *options: str, hooks: bool = True, environment: Mapping[str, str] | None = None, check: bool = True
+    ) -> Ran:
+        """Run the script in a new interpreter that finds the metered modules and, unless told otherwise, the hooks."""
+        path = [str(self.folder), *([str(HOOKS)] if hooks else [])]
+        variables = {
+            **{key: value for key, value in os.environ.items() if not key.startswith(("METERIZE_", "COV", "PYTHON"))},
+            "PYTHONPATH": os.pathsep.join(path),
+            "METERIZE_SPOOL": str(self.spool),
+            **self.environment,
+            **(environment or {}),
+        }
+        main = self.folder / "main.py"
+        main.write_text(textwrap.dedent(script))
+        done = subprocess.run(
+            [sys.executable, *options, str(main)], env=variables, cwd=self.folder, capture_output=True, text=True, timeout=120
+        )
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return Ran(done.returncode, done.stdout, done.stderr, self.events())
+
+    def events(self) -> list[dict[str, Any]]:
+        files = sorted(self.spool.iterdir()) if self.spool.exists() else []
+        return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+
+
+def _request(module: Any, file: str, line: int, hook_id: str, policy: str) -> HookRequest:
+    for _, code in reversed(list(walk(module))):
+        starts = sorted(set(_offsets(code, line)) & hook_offsets(code))
+        if starts and code.co_name != "<module>":
+            return HookRequest(
+                id=hook_id,
+                feature="feat",
+                policy=Policy(policy),
+                code=code_id(file, code),
+                digest=code_digest(code),
+                offset=starts[0],
+            )
+    raise AssertionError(f"no hook can stand in line {line}")
+
+
+def _offsets(code: Any, line: int) -> Sequence[int]:
+    return [2 * unit for unit, position in enumerate(code.co_positions()) if position[0] == line]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
