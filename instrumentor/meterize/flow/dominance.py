@@ -33,11 +33,15 @@ def immediate_post_dominators(edges: Edges, exits: Collection[int]) -> list[int 
 
 
 def loop_depths(edges: Edges, dominators: Sequence[int | None]) -> list[int]:
-    """How many natural loops are around each node. Loops that share their head are one (Aho et al., Compilers, 9.6)."""
+    """How many natural loops are around each node; none around dead code, even if it leads into one.
+
+    Loops that share their head are one (Aho et al., Compilers, 9.6).
+    """
     predecessors: list[list[int]] = [[] for _ in edges]
     for node, successors in enumerate(edges):
-        for successor in successors:
-            predecessors[successor].append(node)
+        if node == 0 or dominators[node] is not None:
+            for successor in successors:
+                predecessors[successor].append(node)
     depths = [0] * len(edges)
     for head in range(len(edges)):
         tails = [node for node in predecessors[head] if dominates(dominators, head, node)]

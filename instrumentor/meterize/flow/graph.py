@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import CodeType
 
 from meterize.cpython.identity import code_digest, code_id, kind
+from meterize.cpython.instructions import Instruction
 from meterize.cpython.legality import hook_offsets
 from meterize.model.code import mask_of
 from meterize.model.flow import Block, ControlFlowGraph
@@ -50,12 +52,11 @@ def _block(
 ) -> Block:
     offsets = tuple(instruction.offset for instruction in stretch.instructions)
     places = [instruction for instruction in stretch.instructions if instruction.offset in legal]
-    lines = (instruction.position[0] for instruction in (*places, *stretch.instructions))
     return Block(
         index=index,
         offsets=offsets,
         mask=mask_of(offsets),
-        line=next((line for line in lines if line is not None), None),
+        line=_first_line([*places, *stretch.instructions]),
         hook_offset=places[0].offset if places else None,
         successors=stretch.successors,
         handlers=stretch.handlers,
@@ -63,5 +64,11 @@ def _block(
         post_dominator=post_dominator,
         loop_depth=loop_depth,
         last_hook_offset=places[-1].offset if places else None,
+        last_line=_first_line([*reversed(places), *stretch.instructions]),
         returns=stretch.returns,
     )
+
+
+def _first_line(instructions: Iterable[Instruction]) -> int | None:
+    """The first line there is: clean-up code of the compiler has none."""
+    return next((line for instruction in instructions if (line := instruction.position[0]) is not None), None)

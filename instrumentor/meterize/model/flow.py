@@ -15,7 +15,7 @@ class Block:
     indices along normal and exception edges. ``hook_offset`` is the first place in it where a hook may stand, or None.
     ``line`` is the source line of that place (or of the block). ``loop_depth`` counts the natural loops around it.
     ``dominator`` and ``post_dominator`` are the immediate ones (None: entry, or exit, or unreachable).
-    ``last_hook_offset`` is the last legal place; in a block that ``returns`` it stands right before the return.
+    ``last_hook_offset`` is the last legal place, on ``last_line``; in a block that ``returns`` it is right before the return.
     """
 
     index: int
@@ -29,6 +29,7 @@ class Block:
     post_dominator: int | None
     loop_depth: int
     last_hook_offset: int | None = None
+    last_line: int | None = None
     returns: bool = False
 
 
