@@ -1,0 +1,213 @@
+"""Owns the candidates: the places of the slice where a hook could notice a use, and how good each is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import or_
+from typing import TypeAlias
+
+from meterize.model.code import CodeId, InstructionMask
+from meterize.model.feature import Charge
+from meterize.model.flow import Block, ControlFlowGraph
+from meterize.model.slice import FeatureSlice
+
+from .hitting_set import Cost
+
+TestMask: TypeAlias = int
+"""A set of feature tests: bit *i* is the *i*-th of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """One instruction that a hook can stand before, and the feature tests that execute it."""
+
+    block: Block
+    offset: int
+    line: int
+    tests: TestMask
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """Places of one code object of which each use passes exactly one: a single one, or all normal returns.
+
+    ``whole`` says that no rest test runs the code object at all; ``leads_to`` counts the slice's instructions that cannot be
+    reached without it.
+    """
+
+    graph: ControlFlowGraph
+    places: tuple[Place, ...]
+    tests: TestMask
+    whole: bool
+    leads_to: int
+
+    @property
+    def loop_depth(self) -> int:
+        """How many loops are around the innermost place."""
+        return max(place.block.loop_depth for place in self.places)
+
+    def cost(self, most: int) -> Cost:
+        """Cheap is good: few places, a function of the feature's own, well known, outside loops, at the head of much.
+
+        ``most`` is the size of the whole slice; it keeps the last element ≥ 0.
+        """
+        return (
+            len(self.places),
+            int(not self.whole),
+            obscurity(self.graph.code.qualname),
+            self.loop_depth,
+            most - self.leads_to,
+        )
+
+    @property
+    def order(self) -> tuple[CodeId, int]:
+        """Decides between equals."""
+        return self.graph.code, self.places[0].offset
+
+
+class _Tests:
+    """Who executed what, turned round: from an instruction to the tests."""
+
+    def __init__(self, feature_slice: FeatureSlice, tests: Sequence[str]) -> None:
+        self._masks: dict[CodeId, list[tuple[InstructionMask, TestMask]]] = {}
+        for number, test in enumerate(tests):
+            for code, mask in feature_slice.by_test.get(test, {}).items():
+                self._masks.setdefault(code, []).append((mask, 1 << number))
+
+    def of(self, code: CodeId, offset: int) -> TestMask:
+        bit = 1 << (offset >> 1)
+        return sum(test for mask, test in self._masks.get(code, ()) if mask & bit)
+
+
+def find_candidates(
+    feature_slice: FeatureSlice, graphs: Mapping[CodeId, ControlFlowGraph], tests: Sequence[str], charge: Charge
+) -> list[Candidate]:
+    """Every candidate for ``charge``, in the order of files and lines. Module and class bodies have none: imported lazily they
+    look unique, and run once."""
+    executed = _Tests(feature_slice, tests)
+    found = []
+    for code in sorted(feature_slice.union):
+        graph = graphs.get(code)
+        if graph is None or not graph.is_function:
+            continue
+        for head in _heads(graph, executed):
+            places = [head] if charge is Charge.ON_ENTRY else _successes(graph, head, executed)
+            if places:
+                found.append(_candidate(feature_slice.union, graph, head, tuple(places)))
+    return found
+
+
+def _heads(graph: ControlFlowGraph, executed: _Tests) -> list[Place]:
+    """The dominator-most places. A place is left out if another one is passed first by all the tests that pass it, unless
+    that one lies deeper in loops."""
+    places = {
+        block.index: Place(block=block, offset=block.hook_offset, line=block.line or graph.code.first_line, tests=tests)
+        for block in graph.blocks
+        if block.hook_offset is not None and (tests := executed.of(graph.code, block.hook_offset))
+    }
+    return [
+        place
+        for place in places.values()
+        if not any(
+            upper in places
+            and not place.tests & ~places[upper].tests
+            and places[upper].block.loop_depth <= place.block.loop_depth
+            for upper in _dominators(graph, place.block)
+        )
+    ]
+
+
+def _dominators(graph: ControlFlowGraph, block: Block) -> Iterator[int]:
+    """The strict dominators, nearest first."""
+    while block.dominator is not None:
+        block = graph.blocks[block.dominator]
+        yield block.index
+
+
+def _successes(graph: ControlFlowGraph, head: Place, executed: _Tests) -> list[Place]:
+    """Where the work that begins at ``head`` has succeeded: the last place of the slice that all its normal ways pass. Where a
+    whole function has several ends, each return that a feature test reaches."""
+    reached = _reached_normally(graph, head.block)
+    ends = [block for block in graph.blocks if block.returns and block.index in reached]
+    common = [place for block in _on_all_ways(graph, head.block) if (place := _end_of(graph, block, executed))]
+    if _is_entry(graph, head.block) and not (common and common[-1].block.returns):
+        return [place for block in ends if (place := _end_of(graph, block, executed))]
+    return common[-1:] if reached else []
+
+
+def _end_of(graph: ControlFlowGraph, block: Block, executed: _Tests) -> Place | None:
+    if block.last_hook_offset is None or not (tests := executed.of(graph.code, block.last_hook_offset)):
+        return None
+    return Place(block=block, offset=block.last_hook_offset, line=block.last_line or graph.code.first_line, tests=tests)
+
+
+def _on_all_ways(graph: ControlFlowGraph, block: Block) -> Iterator[Block]:
+    """The block and its post-dominators, nearest first."""
+    yield block
+    while block.post_dominator is not None:
+        block = graph.blocks[block.post_dominator]
+        yield block
+
+
+def _reached_normally(graph: ControlFlowGraph, head: Block) -> set[int]:
+    """The blocks behind ``head`` on normal edges; none if it is itself reached through an exception only."""
+    normal = _closure(graph, 0)
+    return _closure(graph, head.index) if head.index in normal else set()
+
+
+def _closure(graph: ControlFlowGraph, start: int) -> set[int]:
+    reached: set[int] = set()
+    pending = [start]
+    while pending:
+        index = pending.pop()
+        if index not in reached:
+            reached.add(index)
+            pending.extend(graph.blocks[index].successors)
+    return reached
+
+
+def _candidate(
+    union: Mapping[CodeId, InstructionMask], graph: ControlFlowGraph, head: Place, places: tuple[Place, ...]
+) -> Candidate:
+    behind = sum(
+        (union[graph.code] & block.mask).bit_count() for block in graph.blocks if graph.dominates(head.block.index, block.index)
+    )
+    whole = _is_entry(graph, head.block)
+    return Candidate(
+        graph=graph,
+        places=places,
+        tests=reduce(or_, (place.tests for place in places)),
+        whole=whole,
+        leads_to=behind + (_nested(union, graph.code) if whole else 0),
+    )
+
+
+def _is_entry(graph: ControlFlowGraph, block: Block) -> bool:
+    """Whether every call begins with this place. A function that begins with a loop has no place before it."""
+    first = graph.blocks[0]
+    return block is first or (first.hook_offset is None and block.dominator == first.index and len(first.successors) == 1)
+
+
+def _nested(union: Mapping[CodeId, InstructionMask], outer: CodeId) -> int:
+    """The slice inside the functions that ``outer`` defines: there is no other way to them."""
+    prefix = f"{outer.qualname}.<locals>."
+    return sum(mask.bit_count() for code, mask in union.items() if code.file == outer.file and code.qualname.startswith(prefix))
+
+
+def obscurity(qualname: str) -> int:
+    """How far a function is from what a user of the package would name: 0 public, 1 a special method, 2 private, 3 nested,
+    4 without a name."""
+    *outer, name = qualname.split(".")
+    if name.startswith("<"):
+        return 4
+    if "<locals>" in outer:
+        return 3
+    if any(part.startswith("_") and not _is_special(part) for part in (*outer, name)):
+        return 2
+    return int(_is_special(name))
+
+
+def _is_special(name: str) -> bool:
+    return name.startswith("__") and name.endswith("__")

@@ -1,0 +1,130 @@
+"""Owns the words: why a place was chosen, what a reviewer must know, and why nothing could be chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import reduce
+from operator import or_
+from typing import Final
+
+from meterize.errors import NothingFound
+from meterize.model.feature import Charge
+from meterize.model.slice import FeatureSlice, size
+
+from .candidates import Candidate, Place, TestMask
+
+_SHOWN: Final = 3
+"""How many names a message lists."""
+
+_MANY: Final = 5
+"""More hook points than this are no plan that somebody meant."""
+
+_BEGINNINGS: Final = {
+    "function": "each call of it begins",
+    "generator": "each iteration over it begins",
+    "coroutine": "each awaited run of it begins",
+    "async-generator": "each iteration over it begins",
+}
+
+
+def explain(candidate: Candidate, place: Place, *, tests: int, charge: Charge) -> str:
+    """Why this place is right: who passes it, and what follows from it."""
+    name = candidate.graph.code.qualname
+    who = _share(place.tests.bit_count(), tests)
+    if candidate.whole:
+        runs = f"Only the feature runs {name}: {who} pass this place, and no rest test enters the function."
+        where = f"Here {_BEGINNINGS[candidate.graph.kind]}"
+    else:
+        runs = f"{name} is shared, but {who} pass this place and no rest test does."
+        where = "Here its own way begins"
+    if charge is Charge.ON_SUCCESS:
+        where = "Here its work has succeeded"
+    others = candidate.leads_to - 1
+    leads = f", and nothing else leads to {others} more instructions of the slice." if others > 0 else "."
+    loop = " It is inside a loop." if place.block.loop_depth else ""
+    return f"{runs} {where}{leads}{loop}"
+
+
+def warn(chosen: Sequence[Candidate], tests: Sequence[str], uncovered: Sequence[str]) -> tuple[str, ...]:
+    """What a reviewer must know about the chosen candidates."""
+    return (*_unnoticed(tests, uncovered), *_several(chosen, tests), *_overlaps(chosen, tests), *_loops(chosen))
+
+
+def nothing_unique(feature_slice: FeatureSlice, distribution: str, charge: Charge) -> NothingFound:
+    """The error for a feature that no place tells from the rest."""
+    if not feature_slice.union:
+        return NothingFound(
+            f"no code of {distribution} is run by the feature tests alone",
+            slug="nothing-unique",
+            hint="Leave tests that use the feature out of --without, and check that the two are not swapped. If the feature is"
+            " decided by data (an entry in a table, an option handed on), code cannot tell it: meter its nearest caller.",
+        )
+    where = tuple(f"{code.file}:{code.first_line} {code.qualname}" for code in sorted(feature_slice.union)[:_SHOWN])
+    if charge is Charge.ON_SUCCESS:
+        return NothingFound(
+            "the feature's own code has no place that every successful use passes and no rest test does",
+            slug="no-success-point",
+            hint="Use --charge on-entry: a use then counts when it begins.",
+            details=where,
+        )
+    return NothingFound(
+        f"the feature's own {size(feature_slice.union)} instructions are outside functions, or where no hook may stand",
+        slug="nothing-unique",
+        hint="Module and class bodies run once, when they are imported: select tests that use the feature, not only import it.",
+        details=where,
+    )
+
+
+def _unnoticed(tests: Sequence[str], uncovered: Sequence[str]) -> Iterator[str]:
+    if uncovered:
+        yield (
+            f"{_share(len(uncovered), len(tests))} run nothing that is the feature's own, so that no hook can notice them:"
+            f" {_some(uncovered)}. Do they use the feature? Else leave them out of --with."
+        )
+
+
+def _several(chosen: Sequence[Candidate], tests: Sequence[str]) -> Iterator[str]:
+    if len(chosen) == 1:
+        return
+    many = " That many are rarely meant: check the two selections." if len(chosen) > _MANY else ""
+    yield f"no single place notices every feature test that can be noticed: {len(chosen)} ways in are hooked.{many}"
+    for candidate in chosen:
+        others = reduce(or_, (other.tests for other in chosen if other is not candidate))
+        alone = candidate.tests & ~others
+        if alone.bit_count() == 1:
+            yield f"{_where(candidate)} is hooked for the sake of one test, {_names(tests, alone)[0]}: does it use the feature?"
+
+
+def _overlaps(chosen: Sequence[Candidate], tests: Sequence[str]) -> Iterator[str]:
+    once = twice = 0
+    for candidate in chosen:
+        twice |= once & candidate.tests
+        once |= candidate.tests
+    if twice:
+        yield (
+            f"{_share(twice.bit_count(), len(tests))} pass several hook points ({_some(_names(tests, twice))}): where one use"
+            " does that, it counts several times."
+        )
+
+
+def _loops(chosen: Sequence[Candidate]) -> Iterator[str]:
+    for candidate in chosen:
+        if candidate.loop_depth:
+            yield f"{_where(candidate)} is inside a loop: one use may count several times."
+
+
+def _where(candidate: Candidate) -> str:
+    return f"{candidate.graph.code.file}:{candidate.places[0].line} ({candidate.graph.code.qualname})"
+
+
+def _names(tests: Sequence[str], mask: TestMask) -> list[str]:
+    return [test for number, test in enumerate(tests) if mask >> number & 1]
+
+
+def _share(count: int, of: int) -> str:
+    return f"all {of} feature tests" if count == of else f"{count} of {of} feature tests"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
