@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from meterize.cpython.identity import code_digest, code_id, walk
 from meterize.cpython.legality import hook_offsets
 from meterize.cpython.pyc import compile_module, dump_pyc, pyc_path
@@ -90,7 +91,13 @@ class Bench:
         main = self.folder / "main.py"
         main.write_text(textwrap.dedent(script))
         done = subprocess.run(
-            [sys.executable, *options, str(main)], env=variables, cwd=self.folder, capture_output=True, text=True, timeout=120
+            [sys.executable, *options, str(main)],
+            env=variables,
+            check=False,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=120,
         )
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return Ran(done.returncode, done.stdout, done.stderr, self.events())
