@@ -1,0 +1,9 @@
+"""Runs the user's test commands in the target's environment and reads what each test did there."""
+
+from .collection import collect
+from .coverage_file import save_coverage
+from .environment import RunEnvironment
+from .firing import count_fires
+from .probes import ProbeBuild
+
+__all__ = ["ProbeBuild", "RunEnvironment", "collect", "count_fires", "save_coverage"]

@@ -1,0 +1,89 @@
+"""Collects what each test of a command executes of a package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from meterize.cpython.versions import HAS_MONITORING
+from meterize.errors import InternalError
+from meterize.model.code import CodeId, InstructionMask
+from meterize.model.coverage import CoverageRecord, TestRecord
+from meterize.model.package import Package
+
+from .environment import RunEnvironment
+from .explanation import require_data, require_success, require_tests
+from .journals import Journals
+from .probes import ProbeBuild, write_index
+from .resolution import ProbeResolver, Resolved, Resolver, SourceResolver
+from .session import run_session
+from .tests import Tests
+
+
+def collect(
+    command: str,
+    *,
+    cwd: Path,
+    package: Package,
+    environment: RunEnvironment,
+    timeout: float | None,
+    on_progress: Callable[[str], None] | None,
+    probes: ProbeBuild | None = None,
+) -> CoverageRecord:
+    """Run ``command`` in ``cwd`` and note, test by test, which instructions of ``package`` it executes.
+
+    ``timeout`` is in seconds; ``on_progress`` is called with the id of each test soon after it began; ``probes`` are needed
+    where the interpreter has no ``sys.monitoring``. Raises TestsError: ``suite-failed``, ``suite-timeout``, ``no-tests``,
+    ``no-data``.
+    """
+    resolver: Resolver
+    if HAS_MONITORING:
+        mode, resolver = "instructions", SourceResolver(package)
+    elif probes is not None:
+        mode, resolver = "probes", ProbeResolver(probes)
+        write_index(probes)
+    else:
+        raise InternalError("this interpreter has no sys.monitoring: collect() needs probes")
+    session = run_session(
+        command,
+        mode=mode,
+        cwd=cwd,
+        package=package,
+        environment=environment,
+        timeout=timeout,
+        on_progress=on_progress,
+        probes=probes.folder if probes and mode == "probes" else None,
+    )
+    require_tests(session)
+    require_success(session)
+    executed, outside = _executed(session.journals, resolver)
+    require_data(session, package, recorded=bool(executed) or bool(outside))
+    tests = Tests(session)
+    if tests.is_script:
+        executed, outside = {command: outside}, {}
+    return CoverageRecord(
+        command=command,
+        tests=tuple(TestRecord(id=test, outcome=outcome, executed=executed.get(test, {})) for test, outcome in tests),
+        outside=outside,
+        exit_code=session.finished.exit_code,
+        seconds=session.finished.seconds,
+        warnings=(*tests.warnings(), *resolver.warnings()),
+    )
+
+
+_Masks = dict[CodeId, InstructionMask]
+
+
+def _executed(journals: Journals, resolver: Resolver) -> tuple[dict[str, _Masks], _Masks]:
+    """The executed instructions by test, and those outside any."""
+    by_test: dict[str, _Masks] = {}
+    outside: _Masks = {}
+    for journal in journals:
+        resolved: list[Resolved] = [resolver.resolve(piece) for piece in journals.pieces(journal)]
+        for record in journal.records:
+            test = journals.test_of(record.token)
+            masks = outside if test is None else by_test.setdefault(test, {})
+            for number in record.pieces:
+                for code, mask in resolved[number]:
+                    masks[code] = masks.get(code, 0) | mask
+    return by_test, outside

@@ -1,0 +1,130 @@
+"""Runs a shell command to its end, whatever that is, and leaves no process of it behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+from meterize.errors import TestsError, UsageError
+
+_TAIL_BYTES: Final = 64 * 1024
+_TAIL_LINES: Final = 40
+_POLL_SECONDS: Final = 0.05
+_GRACE_SECONDS: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """How a command ended: its exit code (negative: the signal), the last lines it wrote, CPU seconds with its children's."""
+
+    exit_code: int
+    tail: tuple[str, ...]
+    seconds: float
+
+
+def run_command(
+    command: str, *, cwd: Path, variables: Mapping[str, str], timeout: float | None, on_poll: Callable[[], None]
+) -> Finished:
+    """Run ``command`` by ``/bin/sh`` in a session of its own.
+
+    Raises TestsError (``suite-timeout``) after ``timeout`` seconds, UsageError (``cwd-missing``).
+    """
+    if not cwd.is_dir():
+        raise UsageError(f"{cwd} is no folder to run the tests in", slug="cwd-missing", hint="Name an existing folder (--cwd).")
+    before = _children_seconds()
+    process = subprocess.Popen(
+        ["/bin/sh", "-c", command],
+        cwd=cwd,
+        env=dict(variables),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    assert process.stdout is not None  # noqa: S101
+    output = _Tail(process.stdout)
+    with _ending(process):
+        _wait(process, command, timeout, on_poll, output)
+    output.close()
+    on_poll()
+    return Finished(exit_code=process.returncode, tail=output.lines(), seconds=_children_seconds() - before)
+
+
+def _wait(
+    process: subprocess.Popen[bytes], command: str, timeout: float | None, on_poll: Callable[[], None], output: _Tail
+) -> None:
+    deadline = None if timeout is None else time.monotonic() + timeout
+    while True:
+        try:
+            process.wait(_POLL_SECONDS)
+        except subprocess.TimeoutExpired:
+            on_poll()
+        else:
+            return
+        if deadline is not None and time.monotonic() > deadline:
+            raise TestsError(
+                f"the command did not end within {timeout:g} s: {command}",
+                slug="suite-timeout",
+                hint="Give it more time (--timeout), or run it by hand to see where it hangs. It and its children were stopped.",
+                details=output.lines(),
+            )
+
+
+@contextlib.contextmanager
+def _ending(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Whatever happens inside, Ctrl-C included: no process of the group is left afterwards."""
+    try:
+        yield
+    except BaseException:
+        _signal_group(process, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
+            process.wait(_GRACE_SECONDS)
+        raise
+    finally:
+        _signal_group(process, signal.SIGKILL)
+        process.wait()
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    # Its own children may outlive the shell: the group is addressed by its leader's id even then.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)
+
+
+def _children_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+class _Tail:
+    """Reads a pipe to its end in a thread and keeps the last of it."""
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        self._pipe = pipe
+        self._kept = b""
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            while part := os.read(self._pipe.fileno(), 1 << 16):
+                self._kept = (self._kept + part)[-_TAIL_BYTES:]
+
+    def close(self) -> None:
+        # Somebody who left the group may still hold the pipe; what counts has been written by now.
+        self._thread.join(1.0)
+        if not self._thread.is_alive():
+            self._pipe.close()
+
+    def lines(self) -> tuple[str, ...]:
+        """The last lines, without the blank ones at the end."""
+        return tuple(self._kept.decode(errors="replace").rstrip().splitlines()[-_TAIL_LINES:])

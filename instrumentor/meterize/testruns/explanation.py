@@ -1,0 +1,76 @@
+"""Says why a run gave nothing to work with."""
+
+from __future__ import annotations
+
+from meterize.errors import TestsError
+from meterize.model.package import Package
+
+from .session import Session
+
+_PYTEST_NOTHING_COLLECTED = 5
+"""pytest's exit code, and unittest's since 3.12, if no test ran."""
+_NOT_FOUND, _NOT_EXECUTABLE = 127, 126
+_SHOWN = 3
+
+
+def require_tests(session: Session) -> None:
+    """Raise TestsError (``no-tests``) if a test framework ran and found nothing."""
+    began = any(journal.begun for journal in session.journals)
+    if not began and session.notes("framework") and session.finished.exit_code in {0, _PYTEST_NOTHING_COLLECTED}:
+        raise TestsError(
+            f"no tests were collected by: {session.command}",
+            slug="no-tests",
+            hint="Run the command by hand; check the paths, the -k expression and the folder that it runs in (--cwd).",
+            details=session.finished.tail,
+        )
+
+
+def require_success(session: Session) -> None:
+    """Raise TestsError (``suite-failed``) unless the command ended with 0."""
+    code = session.finished.exit_code
+    if code == 0:
+        return
+    if code in {_NOT_FOUND, _NOT_EXECUTABLE}:
+        hint = "The shell did not find or could not start a program of the command; its folder may be missing in PATH."
+    else:
+        hint = "Make the command pass by hand first, in the target's environment; failing tests say nothing about a feature."
+    how = f"was ended by signal {-code}" if code < 0 else f"failed with exit code {code}"
+    raise TestsError(f"the command {how}: {session.command}", slug="suite-failed", hint=hint, details=session.finished.tail)
+
+
+def require_data(session: Session, package: Package, *, recorded: bool) -> None:
+    """Raise TestsError (``no-data``) if nothing of the package was seen to run, with the likely reason."""
+    if recorded:
+        return
+    reason, hint = _reason(session, package)
+    raise TestsError(
+        f"the command ran nothing of the {package.import_name} installed in {package.site}: {reason}",
+        slug="no-data",
+        hint=hint,
+        details=(session.command, *session.finished.tail),
+    )
+
+
+def _reason(session: Session, package: Package) -> tuple[str, str]:
+    shadows = session.notes("shadow")
+    if shadows:
+        return (
+            f"it imported {', '.join(shadows[:_SHOWN])} instead",
+            "The folder that the tests run in, PYTHONPATH or pytest's `pythonpath` puts that copy first: run them elsewhere,"
+            " move the copy aside, or try `python -P -m pytest`.",
+        )
+    if not any(journal.started for journal in session.journals):
+        foreign = session.notes("foreign")
+        if foreign:
+            return (
+                f"it ran under {', '.join(foreign[:_SHOWN])}, another Python than the target's",
+                "Begin the command with `python`: that is the target's interpreter here.",
+            )
+        return (
+            "no Python process of it could be watched",
+            "Watching needs PYTHONPATH: leave out -I, -E, -S, sudo, tox and containers, or run their inner command.",
+        )
+    trouble = session.notes("trouble")
+    if trouble:
+        return f"watching went wrong ({trouble[0]})", "Set METERIZE_RUN_DEBUG=1 and run it again; then please report it."
+    return "it was never imported", "Check that these tests are the package's, or that they use it."

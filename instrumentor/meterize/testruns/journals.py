@@ -1,0 +1,184 @@
+"""Reads the data files that the processes of a run write (``_in_process/meterize_run/journal.py`` is the other side)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from meterize.errors import InternalError
+
+PROBE_CHUNK: Final = 64
+"""How many probes make a chunk, where chunks are not code objects."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """A code object as a process saw it; ``checksum`` is the CRC-32 of its bytecode."""
+
+    module: str
+    qualname: str
+    first_line: int
+    checksum: int
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Marked places of one chunk, as a mask; ``code`` is None where chunks are probes."""
+
+    chunk: int
+    code: Code | None
+    mask: int
+
+
+@dataclass(slots=True)
+class Record:
+    """What ran between two boundaries, for the test of ``token`` (empty: for none); ``outcome`` if it ends that test."""
+
+    token: str
+    outcome: str | None
+    pieces: tuple[int, ...]
+    fires: Mapping[str, int]
+
+
+@dataclass(slots=True)
+class Journal:
+    """What one process wrote. ``pieces`` are numbered in the order they came, after those of the parent at the fork."""
+
+    name: str
+    parent: str = ""
+    inherited_chunks: int = 0
+    inherited_pieces: int = 0
+    codes: list[Code] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+    pieces: list[tuple[int, int]] = field(default_factory=list)
+    begun: list[str] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+    armed: set[str] = field(default_factory=set)
+    notes: dict[str, list[str]] = field(default_factory=dict)
+    token: str = ""
+    started: bool = False
+    torn: bool = False
+
+    def add(self, line: Mapping[str, Any]) -> str | None:
+        """Take a line in; the id of the test that it begins, if it does."""
+        match line:
+            case {"process": str(), "context": str(token)}:
+                self.started, self.token = True, token
+                self.parent = line.get("parent", "")
+                self.inherited_chunks, self.inherited_pieces = line.get("chunks", 0), line.get("pieces", 0)
+            case {"context": str(token)}:
+                self.token = token
+            case {"code": [module, qualname, first_line, checksum], "size": size}:
+                self.codes.append(Code(module=module, qualname=qualname, first_line=first_line, checksum=checksum))
+                self.sizes.append(size)
+            case {"piece": [chunk, mask]}:
+                self.pieces.append((chunk, int(mask, 16)))
+            case {"begin": str(test)}:
+                self.token = f"{self.name}:{len(self.begun)}"
+                self.begun.append(test)
+                return test
+            case {"end": str(outcome)}:
+                self._record(line, outcome)
+                self.token = ""
+            case {"ran": True}:
+                self._record(line, None)
+            case {"armed": [*hooks]}:
+                self.armed.update(hooks)
+            case _:
+                for key, text in line.items():
+                    self.notes.setdefault(key, []).append(text)
+        return None
+
+    def _record(self, line: Mapping[str, Any], outcome: str | None) -> None:
+        self.records.append(Record(self.token, outcome, tuple(line.get("pieces", ())), line.get("fires", {})))
+
+
+class Journals:
+    """All data files of a run; ``read`` may be called while it goes on."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._offsets: dict[str, int] = {}
+        self._journals: dict[str, Journal] = {}
+
+    def __iter__(self) -> Iterator[Journal]:
+        return iter(self._journals.values())
+
+    def read(self) -> list[str]:
+        """Take in what is new; the ids of the tests that began, in order."""
+        begun = []
+        for path in sorted(self._folder.glob("*.jsonl"), key=_age):
+            offset = self._offsets.get(path.name, 0)
+            with path.open("rb") as file:
+                file.seek(offset)
+                data = file.read()
+            complete = data.rfind(b"\n") + 1
+            self._offsets[path.name] = offset + complete
+            journal = self._journals.setdefault(path.stem, Journal(path.stem))
+            for line in data[:complete].splitlines():
+                test = self._take(journal, line)
+                if test is not None:
+                    begun.append(test)
+        return begun
+
+    @staticmethod
+    def _take(journal: Journal, line: bytes) -> str | None:
+        try:
+            return journal.add(json.loads(line))
+        except (ValueError, AttributeError):  # a full disk tears lines
+            journal.torn = True
+            return None
+
+    def read_rest(self) -> None:
+        """After the end: what each process marked after its last line, from the pages it had mapped."""
+        for journal in self:
+            generations = sorted(self._folder.glob(f"{journal.name}.*.bits"), key=lambda path: int(path.suffixes[-2][1:]))
+            if not generations:
+                continue
+            data = generations[-1].read_bytes()
+            numbers = []
+            for chunk, start, end in self._chunks(journal, len(data)):
+                if b"\x01" in (marked := data[start:end]):
+                    numbers.append(journal.inherited_pieces + len(journal.pieces))
+                    journal.pieces.append((chunk, int(marked[::-1].hex()[1::2], 2)))
+            if numbers:
+                journal.records.append(Record(journal.token, None, tuple(numbers), {}))
+
+    def _chunks(self, journal: Journal, size: int) -> Iterator[tuple[int, int, int]]:
+        sizes = self._whole(journal, "sizes")
+        if not sizes:
+            sizes = [PROBE_CHUNK] * (size // PROBE_CHUNK)
+        start = 0
+        for chunk, length in enumerate(sizes):
+            yield chunk, start, start + length
+            start += length
+
+    def pieces(self, journal: Journal) -> list[Piece]:
+        """All pieces of a process by number."""
+        codes, pieces = self._whole(journal, "codes"), self._whole(journal, "pieces")
+        return [Piece(chunk, codes[chunk] if chunk < len(codes) else None, mask) for chunk, mask in pieces]
+
+    def _whole(self, journal: Journal, table: str) -> list[Any]:
+        """A table with what a forked child has of its parent's."""
+        own: list[Any] = getattr(journal, table)
+        if not journal.parent:
+            return own
+        parent = self._journals.get(journal.parent)
+        if parent is None:
+            raise InternalError(f"the data file of process {journal.parent} is missing")
+        count = journal.inherited_pieces if table == "pieces" else journal.inherited_chunks
+        return self._whole(parent, table)[:count] + own
+
+    def test_of(self, token: str) -> str | None:
+        """The id of the test that a token stands for; None outside any test."""
+        name, _, number = token.partition(":")
+        journal = self._journals.get(name)
+        return journal.begun[int(number)] if journal and number.isdigit() and int(number) < len(journal.begun) else None
+
+
+def _age(path: Path) -> tuple[int, ...]:
+    """Process ids grow, as a rule: parents come before their children."""
+    return tuple(int(part) for part in path.stem.split("."))
