@@ -10,10 +10,11 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from ..model.feature import Charge, Feature
-from ..model.report import Analysis, Mark, SliceFunction
-from ..pipeline import Target
-from ..pipeline import analyze as find
+from meterize.model.feature import Charge, Feature
+from meterize.model.report import Analysis, Mark, SliceFunction
+from meterize.pipeline import Target
+from meterize.pipeline import analyze as find
+
 from . import output
 from .completion import complete_packages
 
@@ -29,8 +30,12 @@ _SIGN = {Mark.EVERY: "█", Mark.SOME: "▒", Mark.NONE: " "}
 @click.option("--feature", "name", required=True, metavar="NAME", help="A name for the feature; it stands in plans and bills.")
 @click.option("--with", "with_command", required=True, metavar="CMD", help="Runs the tests that use the feature.")
 @click.option("--without", "without_command", required=True, metavar="CMD", help="Runs the tests of everything else.")
-@click.option("--cwd", type=click.Path(file_okay=False, exists=True, path_type=Path), default=".", help="Run both commands here.")
-@click.option("--plan", type=click.Path(dir_okay=False, path_type=Path), help="Write the plan here [PACKAGE.FEATURE.plan.toml].")
+@click.option(
+    "--cwd", type=click.Path(file_okay=False, exists=True, path_type=Path), default=".", help="Run both commands here."
+)
+@click.option(
+    "--plan", type=click.Path(dir_okay=False, path_type=Path), help="Write the plan here [PACKAGE.FEATURE.plan.toml]."
+)
 @click.option("--charge", type=click.Choice([c.value for c in Charge]), default=Charge.ON_ENTRY, show_default=True,
               help="Count a use when it begins, or when it has succeeded.")  # fmt: skip
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="End a suite that runs longer.")

@@ -14,9 +14,10 @@ from typing import NoReturn
 
 import click
 
-from .. import __version__
-from ..errors import InternalError, MeterizeError
-from ..pipeline import Target
+from meterize import __version__
+from meterize.errors import InternalError, MeterizeError
+from meterize.pipeline import Target
+
 from . import output
 from .analyze import analyze
 from .completion import completion

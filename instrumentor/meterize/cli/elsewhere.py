@@ -15,7 +15,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import NoReturn
 
-from ..errors import TargetError
+from meterize.errors import TargetError
 
 LENT = ("meterize", "meterize_hooks", "click", "rich", "networkx", "coverage", "bytecode", "markdown_it", "mdurl", "pygments",
         "typing_extensions")  # fmt: skip
@@ -42,7 +42,9 @@ def find_interpreter(python: Path) -> Path:
         )
     probe = "import sys; print(sys.implementation.name, *sys.version_info[:2])"
     try:
-        answer = subprocess.run([found, "-I", "-c", probe], capture_output=True, text=True, timeout=30, check=True).stdout.split()
+        answer = subprocess.run(
+            [found, "-I", "-c", probe], capture_output=True, text=True, timeout=30, check=True
+        ).stdout.split()
         name, major, minor = answer[0], int(answer[1]), int(answer[2])
     except (OSError, subprocess.SubprocessError, ValueError, IndexError) as error:
         raise TargetError(

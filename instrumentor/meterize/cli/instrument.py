@@ -11,10 +11,11 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from ..model.feature import Policy
-from ..model.report import CodeChange, Instrumentation
-from ..pipeline import Target
-from ..pipeline import instrument as put_in
+from meterize.model.feature import Policy
+from meterize.model.report import CodeChange, Instrumentation
+from meterize.pipeline import Target
+from meterize.pipeline import instrument as put_in
+
 from . import output
 
 
@@ -82,7 +83,9 @@ def _show(done: Instrumentation) -> None:
     if done.dry_run:
         console.print(f"Dry run: nothing was changed. It would rewrite the bytecode of {escape(files)}.", soft_wrap=True)
     elif done.changed:
-        console.print(f"Metered ([bold]{done.policy.value}[/]): the bytecode of {escape(files)}. No source was touched.", soft_wrap=True)
+        console.print(
+            f"Metered ([bold]{done.policy.value}[/]): the bytecode of {escape(files)}. No source was touched.", soft_wrap=True
+        )
         output.say("[dim]Processes that start from now on are metered; restart the running ones.[/]")
     else:
         console.print("Metered already by this very plan: nothing was changed.")

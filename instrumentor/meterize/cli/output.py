@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from ..errors import MeterizeError
+from meterize.errors import MeterizeError
 
 SCHEMA = 1
 """The version of every JSON answer, see docs/json-output.md."""

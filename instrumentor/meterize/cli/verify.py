@@ -9,9 +9,10 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from ..model.report import SuiteVerdict, Verdict
-from ..pipeline import Target
-from ..pipeline import verify as check
+from meterize.model.report import SuiteVerdict, Verdict
+from meterize.pipeline import Target
+from meterize.pipeline import verify as check
+
 from . import output
 
 FINDINGS = 1

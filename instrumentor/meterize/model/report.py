@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from .feature import Policy
+from .manifest import FileState, Manifest, Notice
 from .package import Package
 from .plan import HookPlan
 
@@ -118,3 +119,14 @@ class Verdict:
     rest: SuiteVerdict
     reasons: tuple[str, ...]
     warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageStatus:
+    """One metered package: ``intact`` if every file still runs its hooks and nothing in the environment keeps them from it."""
+
+    site: Path
+    manifest: Manifest
+    files: tuple[FileState, ...]
+    notices: tuple[Notice, ...]
+    intact: bool

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .code import CodeId
+from .code import CodeId, InstructionMask
 from .feature import Policy
 
 
@@ -43,3 +43,12 @@ class RewrittenModule:
     pyc: bytes
     sites: tuple[HookSite, ...]
     missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """A mark before the instruction at ``offset`` of the original code: ``reach`` is what has run once it is passed."""
+
+    code: CodeId
+    offset: int
+    reach: InstructionMask

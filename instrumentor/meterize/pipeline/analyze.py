@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable
 from pathlib import Path
 
-from ..cpython.versions import CACHE_TAG
-from ..errors import TargetError
-from ..flow import build_graph
-from ..installed import manifests
-from ..model.code import CodeId
-from ..model.coverage import CoverageRecord, Outcome
-from ..model.feature import Feature, Policy
-from ..model.flow import ControlFlowGraph
-from ..model.package import Package
-from ..model.plan import HookPlan, Selection
-from ..model.report import Analysis
-from ..model.slice import FeatureSlice, size
-from ..plan_file import write_plan
-from ..planning import Choice, choose_hook_points
-from ..slicing import slice_feature
-from ..testruns import collect, save_coverage
+from meterize.cpython.versions import CACHE_TAG
+from meterize.errors import TargetError
+from meterize.flow import build_graph
+from meterize.model.code import CodeId
+from meterize.model.coverage import CoverageRecord, Outcome
+from meterize.model.feature import Feature, Policy
+from meterize.model.flow import ControlFlowGraph
+from meterize.model.package import Package
+from meterize.model.plan import HookPlan, Selection
+from meterize.model.report import Analysis
+from meterize.model.slice import FeatureSlice, size
+from meterize.plan_file import write_plan
+from meterize.planning import Choice, choose_hook_points
+from meterize.slicing import slice_feature
+from meterize.testruns import collect, save_coverage
+
 from .probes import probe_build
+from .progress import Progress, of_stage
 from .sources import PackageCode
+from .status import manifest_of
 from .target import Target
 from .view import slice_functions
-
-Progress = Callable[[str, str], None]
-"""Called with a stage (``with``, ``without``, ``slice``) and what is under way in it."""
 
 
 def analyze(
@@ -52,8 +49,8 @@ def analyze(
     runs = _run_suites(package, code, feature, target, timeout, progress)
     if data_path is not None:
         save_coverage(runs, package, data_path)
-    report = progress or (lambda stage, message: None)
-    report("slice", "taking the difference")
+    if progress is not None:
+        progress("slice", "taking the difference")
     feature_slice = slice_feature(runs["with"], runs["without"])
     graphs = _graphs(code, feature_slice)
     ran = tuple(test.id for test in runs["with"].tests if test.outcome is not Outcome.SKIPPED)
@@ -80,7 +77,7 @@ def analyze(
 
 def refuse_metered(package: Package) -> None:
     """Raise if the package carries hooks: their code is not what a plan speaks of."""
-    if any(manifest.distribution == package.distribution for manifest in manifests(package.site)):
+    if manifest_of(package) is not None:
         raise TargetError(
             f"{package.distribution} is metered already: an analysis needs its original code",
             slug="already-metered",
@@ -100,7 +97,7 @@ def _run_suites(
                 environment=target.run_environment(),
                 timeout=timeout,
                 probes=probes,
-                on_progress=None if progress is None else (lambda test, name=name: progress(name, test)),
+                on_progress=of_stage(progress, name),
             )
             # The rest goes first: what both import lazily then belongs to it.
             for name, command in (("without", feature.without_command), ("with", feature.with_command))
@@ -138,8 +135,3 @@ def _plan(
 
 def _ran(run: CoverageRecord) -> tuple[str, ...]:
     return tuple(test.id for test in run.tests if test.outcome is not Outcome.SKIPPED)
-
-
-def with_policy(plan: HookPlan, policy: Policy | None) -> HookPlan:
-    """The plan under another policy."""
-    return plan if policy is None else dataclasses.replace(plan, policy=policy)

@@ -2,52 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
 from pathlib import Path
 
-from ..cpython.disassembly import disassemble
-from ..cpython.identity import code_id, walk
-from ..cpython.pyc import dump_pyc
-from ..cpython.versions import CACHE_TAG
-from ..installed import RuntimeSource, apply, manifests, preview
-from ..model.feature import Policy
-from ..model.manifest import MeteredPlan
-from ..model.package import Package
-from ..model.plan import HookPlan
-from ..model.report import CodeChange, Instrumentation, PlacedHook
-from ..model.rewritten import HookRequest, RewrittenModule
-from ..plan_file import check_interpreter, digest_plan, read_plan, render_plan
-from ..rewriting import rewrite_module
-from .analyze import with_policy
+from meterize.cpython.versions import CACHE_TAG
+from meterize.installed import apply, preview
+from meterize.model.feature import Policy
+from meterize.model.manifest import Manifest, MeteredPlan
+from meterize.model.package import Package
+from meterize.model.plan import HookPlan
+from meterize.model.report import Instrumentation, PlacedHook
+from meterize.plan_file import check_interpreter, digest_plan, read_plan, render_plan
+
+from .rewrite import describe_changes, placed_hooks, rewrite_package
 from .runtime import runtime_source
 from .sources import PackageCode
+from .status import manifest_of
 from .target import Target
-
-OPTIMIZATIONS = (0, 1, 2)
 
 
 def instrument(plan_path: Path, *, target: Target, policy: Policy | None = None, dry_run: bool = False) -> Instrumentation:
     """Rewrite the modules that the plan hooks, beside other features of the package that are metered already.
 
-    Raises UsageError (the plan), TargetError (the environment).
+    ``policy`` overrules the plan's. Raises UsageError (the plan), TargetError (the environment).
     """
-    plan = with_policy(read_plan(plan_path), policy)
+    plan = read_plan(plan_path)
+    if policy is not None:
+        plan = dataclasses.replace(plan, policy=policy)
     check_interpreter(plan, CACHE_TAG)
     package = target.package(plan.package)
-    plans = (*_other_plans(package, plan), metered_plan(plan, plan_path))
+    manifest = manifest_of(package)
+    plans = (*_other_features(manifest, package, plan), _metered(plan, plan_path))
     code = PackageCode(package)
     modules = rewrite_package(code, plans)
-    changed = preview(package, modules, plans)
-    if not dry_run and changed:
-        apply(package, modules, plans, runtime=runtime_source(target))
+    runtime = runtime_source(target)
+    changed = preview(package, modules, plans, runtime=runtime)
+    if changed and not dry_run:
+        apply(package, modules, plans, runtime=runtime)
+    hooks = placed_hooks(plan, modules)
     return Instrumentation(
         package=package,
         feature=plan.feature,
         policy=plan.policy,
         dry_run=dry_run,
         changed=changed,
-        files=tuple(sorted({module.file for module in modules})),
-        hooks=_placed(plan, modules),
-        changes=_changes(code, modules, plans) if dry_run else (),
-        warnings=_warnings(plan, package, modules),
+        files=tuple(sorted({point.code.file for point in plan.hook_points})),
+        hooks=hooks,
+        changes=describe_changes(code, plans) if dry_run else (),
+        warnings=tuple(_warnings(plan, package, hooks)),
     )
+
+
+def _metered(plan: HookPlan, path: Path) -> MeteredPlan:
+    return MeteredPlan(
+        feature=plan.feature,
+        policy=plan.policy,
+        plan_digest=digest_plan(plan),
+        plan_path=str(path.resolve()),
+        hook_points=plan.hook_points,
+        plan_text=render_plan(plan),
+    )
+
+
+def _other_features(manifest: Manifest | None, package: Package, plan: HookPlan) -> tuple[MeteredPlan, ...]:
+    """What stays metered: the other plans, unless they are for code that an upgrade has taken away."""
+    if manifest is None or manifest.version != package.version or manifest.interpreter != CACHE_TAG:
+        return ()
+    return tuple(other for other in manifest.plans if other.feature != plan.feature)
+
+
+def _warnings(plan: HookPlan, package: Package, hooks: tuple[PlacedHook, ...]) -> list[str]:
+    found = []
+    if plan.version != package.version:
+        found.append(
+            f"the plan was made for {plan.distribution} {plan.version} and {package.version} is installed; the hooked code is the same"
+        )
+    for hook in hooks:
+        levels = " and ".join("-" + "O" * level for level in hook.missing_at)
+        if levels:
+            found.append(f"{hook.id} has no place in code compiled with {levels}: processes run so are not metered there")
+    return found

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from types import CodeType
 
-from ..cpython.identity import code_id, walk
-from ..cpython.pyc import compile_module
-from ..errors import TargetError
-from ..model.code import CodeId
-from ..model.package import Package
+from meterize.cpython.identity import code_id, walk
+from meterize.cpython.pyc import compile_module
+from meterize.errors import TargetError
+from meterize.model.code import CodeId
+from meterize.model.package import Package
 
 
 class PackageCode:

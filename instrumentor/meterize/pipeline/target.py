@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..cpython.versions import check_supported
-from ..errors import MeterizeError
-from ..installed import locate
-from ..model.package import Package
-from ..testruns import RunEnvironment
+from meterize.cpython.versions import check_supported
+from meterize.errors import MeterizeError
+from meterize.installed import locate
+from meterize.model.package import Package
+from meterize.testruns import RunEnvironment
 
 
 def _own_search_path() -> tuple[str, ...]:

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
-from ..cpython.versions import CACHE_TAG
-from ..errors import TargetError
-from ..installed import manifests
-from ..model.coverage import FireRecord, Outcome
-from ..model.package import Package
-from ..model.plan import HookPlan
-from ..model.report import SuiteVerdict, Verdict
-from ..plan_file import check_interpreter, read_plan
-from ..testruns import count_fires
+from meterize.cpython.versions import CACHE_TAG
+from meterize.errors import TargetError
+from meterize.model.coverage import FireRecord, Outcome
+from meterize.model.package import Package
+from meterize.model.plan import HookPlan
+from meterize.model.report import SuiteVerdict, Verdict
+from meterize.plan_file import check_interpreter, read_plan
+from meterize.testruns import count_fires
+
+from .progress import Progress, of_stage
+from .status import manifest_of
 from .target import Target
 
-Progress = Callable[[str, str], None]
 
-
-def verify(
-    plan_path: Path, *, target: Target, timeout: float | None = None, progress: Progress | None = None
-) -> Verdict:
+def verify(plan_path: Path, *, target: Target, timeout: float | None = None, progress: Progress | None = None) -> Verdict:
     """Judge a plan that is instrumented here. ``timeout`` bounds each suite, in seconds.
 
     Raises UsageError (the plan), TargetError (the plan is not what is installed), TestsError (a suite did not run at all).
@@ -37,7 +34,7 @@ def verify(
             package=package,
             environment=target.run_environment(),
             timeout=timeout,
-            on_progress=None if progress is None else (lambda test, name=name: progress(name, test)),
+            on_progress=of_stage(progress, name),
         )
         for name, command in (("without", plan.without_command), ("with", plan.with_command))
     ]
@@ -52,7 +49,9 @@ def judge(plan: HookPlan, plan_path: Path, package: Package, *, with_run: FireRe
     reasons = []
     for name, suite in (("with", feature), ("without", rest)):
         if suite.exit_code != 0:
-            reasons.append(f"the --{name} suite fails on the metered package (exit code {suite.exit_code}); try it after a strip")
+            reasons.append(
+                f"the --{name} suite fails on the metered package (exit code {suite.exit_code}): try it after a strip"
+            )
         if not suite.total:
             reasons.append(f"the --{name} suite ran no test")
     if feature.odd:
@@ -89,11 +88,10 @@ def _suite(run: FireRecord, hooks: frozenset[str], *, should_fire: bool) -> Suit
 
 
 def _require_installed(plan: HookPlan, package: Package) -> None:
+    manifest = manifest_of(package)
     installed = {
         point.id: (point.code, point.digest, point.offset)
-        for manifest in manifests(package.site)
-        if manifest.distribution == package.distribution
-        for metered in manifest.plans
+        for metered in (manifest.plans if manifest else ())
         if metered.feature == plan.feature
         for point in metered.hook_points
     }

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from types import CodeType
 
-from ..model.code import CodeId, InstructionMask
-from ..model.plan import HookPlan
-from ..model.report import Mark, SliceFunction, SliceLine
-from ..model.slice import FeatureSlice
+from meterize.model.code import CodeId, InstructionMask
+from meterize.model.plan import HookPlan
+from meterize.model.report import Mark, SliceFunction, SliceLine
+from meterize.model.slice import FeatureSlice
+
 from .sources import PackageCode
 
 

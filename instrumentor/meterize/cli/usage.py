@@ -1,0 +1,75 @@
+"""``meterize usage``: who used what, and how often."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.markup import escape
+from rich.table import Table
+
+from meterize.pipeline import usage as read
+from meterize.spool import Usage
+
+from . import output
+
+
+@click.command()
+@click.option("--spool", type=click.Path(file_okay=False, path_type=Path),
+              help="The folder that metered processes write to [$METERIZE_SPOOL, else under the XDG state folder].")  # fmt: skip
+@output.json_option
+def usage(spool: Path | None, as_json: bool) -> None:
+    """Show uses by feature, subject and day (UTC), from the spool.
+
+    \b
+    Example:
+      meterize usage
+    """
+    folder, found = read(spool)
+    if as_json:
+        output.print_json(as_mapping(folder, found))
+    else:
+        _show(folder, found)
+
+
+def as_mapping(folder: Path, found: Usage) -> dict[str, Any]:
+    """The JSON answer."""
+    return {
+        "spool": str(folder),
+        "uses": [
+            {
+                "feature": total.feature,
+                "package": total.package,
+                "subject": total.subject,
+                "day": total.day.isoformat(),
+                "uses": total.uses,
+            }
+            for total in found.totals
+        ],
+        "total": sum(total.uses for total in found.totals),
+        "unmetered": [
+            {"reason": lost.reason, "package": lost.package, "feature": lost.feature, "hook": lost.hook, "count": lost.count}
+            for lost in found.unmetered
+        ],
+        "problems": list(found.problems),
+    }
+
+
+def _show(folder: Path, found: Usage) -> None:
+    console = output.stdout()
+    if found.totals:
+        table = Table(title="Uses", title_justify="left")
+        for column in ("package", "feature", "subject", "day (UTC)"):
+            table.add_column(column)
+        table.add_column("uses", justify="right")
+        for total in found.totals:
+            who = "[dim](unknown)[/]" if total.subject is None else escape(total.subject)
+            table.add_row(escape(total.package), escape(total.feature), who, total.day.isoformat(), f"{total.uses:,}")
+        console.print(table)
+    else:
+        console.print(f"No uses in {escape(str(folder))}.", soft_wrap=True)
+    for lost in found.unmetered:
+        what = " ".join(part for part in (lost.package, lost.feature, lost.hook) if part)
+        output.warn((f"not metered {lost.count}×: {lost.reason} {what}".rstrip(),))
+    output.warn(found.problems)
