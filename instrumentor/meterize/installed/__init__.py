@@ -1,5 +1,24 @@
 """Where a package lives in an environment: find it; write, watch and restore its compiled files, all or nothing."""
 
+from .application import apply, preview
+from .inspection import inspect, notices
 from .location import locate
+from .lock import lock
+from .manifests import manifests
+from .removal import strip
+from .runtime import RuntimeSource
+from .transaction import needs_recovery, recover
 
-__all__ = ["locate"]
+__all__ = [
+    "RuntimeSource",
+    "apply",
+    "inspect",
+    "locate",
+    "lock",
+    "manifests",
+    "needs_recovery",
+    "notices",
+    "preview",
+    "recover",
+    "strip",
+]

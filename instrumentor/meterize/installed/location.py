@@ -220,7 +220,7 @@ def _namespace(name: str, folders: Sequence[str], search_path: Sequence[str]) ->
         }
     )
     return TargetError(
-        f"{name} is a namespace package: several distributions may share it, and it has no code of its own ({', '.join(folders)})",
+        f"{name} is a namespace package, which has no code of its own: {', '.join(folders)}",
         slug="namespace-package",
         hint=f"Name a package inside it: {', '.join(inside)}" if inside else "Name a package inside it, if there is one.",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from importlib.metadata import Distribution, distributions
+from importlib.metadata import Distribution, MetadataPathFinder, distributions
 from pathlib import Path, PurePosixPath
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -19,8 +19,15 @@ def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def is_name(name: str) -> bool:
+    """Whether it can be a distribution's name, and so that of a folder."""
+    return re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", canonical(name)) is not None
+
+
 def installed_distributions(search_path: Sequence[str]) -> Iterator[Distribution]:
     """Every distribution with readable metadata; what a broken installation left behind is passed over."""
+    # The finder remembers a folder by its time stamp, which we keep. (On an instance: 3.11 forgot to make it a class method.)
+    MetadataPathFinder().invalidate_caches()
     for distribution in distributions(path=list(search_path)):
         if name_of(distribution):
             yield distribution

@@ -1,0 +1,189 @@
+"""Takes the files of one distribution from whatever state they are in to the wanted one."""
+
+from __future__ import annotations
+
+import importlib.util
+import stat
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from meterize.cpython.pyc import pyc_path
+from meterize.cpython.versions import CACHE_TAG
+from meterize.errors import InternalError, TargetError
+from meterize.model.manifest import ManagedFile, Manifest, MeteredPlan
+from meterize.model.package import Package
+from meterize.model.rewritten import RewrittenModule
+
+from .disk import digest, read
+from .manifests import dump_manifest, find_manifest
+from .originals import keep_original, release
+from .ownership import is_name
+from .records import is_inside
+from .runtime import RuntimeSource, bring_runtime
+from .store import MODE, STATE, STORE, SiteState, dump_state, manifest_file, plan_file, read_state
+from .transaction import Change, Discard, Put, commit, settled
+
+
+@dataclass(slots=True, kw_only=True)
+class _Draft:
+    """The changes as they gather, in the order in which they will be made, and what the manifest will say."""
+
+    changes: list[Change] = field(default_factory=list)
+    files: list[ManagedFile] = field(default_factory=list)
+    made_folders: set[str] = field(default_factory=set)
+    site_mtime_ns: int | None = None
+
+
+def apply(
+    package: Package, modules: Sequence[RewrittenModule], plans: Sequence[MeteredPlan], *, runtime: RuntimeSource | None
+) -> Manifest:
+    """Make exactly ``modules`` the hooked files of the package's distribution, by exactly ``plans``; all or nothing.
+
+    Modules hooked before that are not among them get their originals back. Applying the same again changes nothing on disk.
+    ``runtime`` is brought unless the target finds another (None: bring nothing). Raises TargetError, with everything as it was.
+    """
+    _check(package, modules)
+    with settled(package.site):
+        draft, manifest = _draw_up(package, modules, plans, runtime)
+        if draft.changes:
+            commit(package.site, draft.changes, site_mtime_ns=draft.site_mtime_ns)
+        return manifest
+
+
+def preview(
+    package: Package,
+    modules: Sequence[RewrittenModule],
+    plans: Sequence[MeteredPlan],
+    *,
+    runtime: RuntimeSource | None = None,
+) -> bool:
+    """Whether ``apply`` would change anything. Changes nothing itself, apart from recovering what was left half done."""
+    _check(package, modules)
+    with settled(package.site):
+        return bool(_draw_up(package, modules, plans, runtime)[0].changes)
+
+
+def _draw_up(
+    package: Package, modules: Sequence[RewrittenModule], plans: Sequence[MeteredPlan], runtime: RuntimeSource | None
+) -> tuple[_Draft, Manifest]:
+    site, old = package.site, find_manifest(package.site, package.distribution)
+    _refuse_other_interpreter(old)
+    draft = _Draft()
+    state = read_state(site) if (site / STORE).is_dir() else None
+    _add_runtime(draft, site, state, runtime)
+    _add_modules(draft, package, modules, old)
+    _drop_modules(draft, site, old)
+    manifest = Manifest(
+        distribution=package.distribution,
+        package=package.import_name,
+        version=package.version,
+        interpreter=CACHE_TAG,
+        plans=tuple(plans),
+        files=tuple(sorted(draft.files, key=lambda file: (file.source, file.optimization))),
+        made_folders=tuple(sorted(draft.made_folders.union(old.made_folders if old else ()))),
+    )
+    _add_records(draft, site, manifest, old)
+    return draft, manifest
+
+
+def _add_runtime(draft: _Draft, site: Path, state: SiteState | None, runtime: RuntimeSource | None) -> None:
+    brought = bring_runtime(site, state, runtime)
+    if not brought.changes:
+        return
+    draft.changes += brought.changes
+    now_ns = site.stat().st_mtime_ns
+    # A new time stamp, for running processes list the folder again only if it has one (importlib, FileFinder.find_spec).
+    draft.site_mtime_ns = max(time.time_ns(), now_ns + 1)
+    before_ns = state.without_us(now_ns) if state else now_ns
+    new = SiteState(before_ns=before_ns, left_ns=draft.site_mtime_ns, runtime=brought.record)
+    draft.changes.append(Put(target=STATE, data=dump_state(new), mode=MODE))
+
+
+def _add_modules(draft: _Draft, package: Package, modules: Sequence[RewrittenModule], old: Manifest | None) -> None:
+    site = package.site
+    prior = {file.pyc: file for file in old.files} if old else {}
+    for module in modules:
+        source = _read_source(site, module)
+        path = pyc_path(site / module.file, module.optimization)
+        pyc = path.relative_to(site).as_posix()
+        kept = keep_original(site, package.distribution, pyc, prior.get(pyc))
+        draft.changes += kept.changes
+        if kept.current != module.pyc:
+            draft.changes.append(Put(target=pyc, data=module.pyc, mode=_mode_of(path, site / module.file)))
+        if not path.parent.is_dir():
+            draft.made_folders.add(Path(pyc).parent.as_posix())
+        draft.files.append(
+            ManagedFile(
+                source=module.file,
+                source_digest=digest(source),
+                optimization=module.optimization,
+                pyc=pyc,
+                digest=digest(module.pyc),
+                hooks=tuple(dict.fromkeys(place.id for place in module.sites)),
+                missing=module.missing,
+                original=kept.original,
+            )
+        )
+
+
+def _drop_modules(draft: _Draft, site: Path, old: Manifest | None) -> None:
+    """Give back what is no longer hooked."""
+    wanted = {file.pyc for file in draft.files}
+    for file in old.files if old else ():
+        if old and file.pyc not in wanted:
+            draft.changes += release(site, old.distribution, file, because="").changes
+
+
+def _add_records(draft: _Draft, site: Path, manifest: Manifest, old: Manifest | None) -> None:
+    files = {manifest_file(manifest.distribution): dump_manifest(manifest)}
+    for plan in manifest.plans:
+        text = plan.plan_text.encode()
+        files[plan_file(manifest.distribution, digest(text))] = text
+    for plan in old.plans if old else ():
+        target = plan_file(manifest.distribution, digest(plan.plan_text.encode()))
+        if target not in files:
+            draft.changes.append(Discard(target=target))
+            files[target] = plan.plan_text.encode()
+    draft.changes += [Put(target=target, data=data, mode=MODE) for target, data in files.items() if read(site / target) != data]
+
+
+def _read_source(site: Path, module: RewrittenModule) -> bytes:
+    """The module's source, which must be the one that the hooks were made from: import will not compare them (PEP 552)."""
+    source = read(site / module.file)
+    if source is None or module.pyc[8:16] != importlib.util.source_hash(source):
+        raise TargetError(
+            f"{site / module.file} {'is gone' if source is None else 'was changed while its hooks were being made'}",
+            slug="source-changed",
+            hint="Something else is at work in this environment. Let it end, and run the command again.",
+        )
+    return source
+
+
+def _mode_of(pyc: Path, source: Path) -> int:
+    """The permission bits of the file that is replaced, else those that import would give it."""
+    if pyc.exists():
+        return stat.S_IMODE(pyc.stat().st_mode)
+    return source.stat().st_mode & 0o666 | 0o200
+
+
+def _check(package: Package, modules: Sequence[RewrittenModule]) -> None:
+    if not is_name(package.distribution):
+        raise TargetError(
+            f"the distribution that holds {package.import_name} has an impossible name: {package.distribution!r}",
+            slug="bad-distribution-name",
+            hint="Its metadata are damaged. Install the package again.",
+        )
+    places = [(module.file, module.optimization) for module in modules]
+    if not places or len(set(places)) != len(places) or not all(is_inside(file) for file, _ in places):
+        raise InternalError(f"these modules cannot be applied: {places}")
+
+
+def _refuse_other_interpreter(old: Manifest | None) -> None:
+    if old is not None and old.interpreter != CACHE_TAG:
+        raise TargetError(
+            f"{old.distribution} is metered here for another interpreter: {old.interpreter}; this one is {CACHE_TAG}",
+            slug="other-interpreter",
+            hint=f"Take those hooks out first: meterize strip {old.distribution} (any interpreter can do that).",
+        )

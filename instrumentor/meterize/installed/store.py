@@ -1,0 +1,149 @@
+"""The ``.meterize`` folder in a site folder: what lies where in it, how it comes and how it goes.
+
+The site folder's own time stamp has to survive both. So a store that is being made, or being removed, bears in its name the
+stamp that the site folder shall have once it is gone: ``.meterize.<ns>``. Whoever finds one can finish the work.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from .disk import make_folder, remove, set_times, sync_folders, write
+from .ownership import canonical
+from .records import Record, dump_record, is_inside, read_record
+
+STORE: Final = ".meterize"
+STATE: Final = f"{STORE}/.site.json"
+MODE: Final = 0o600
+FOLDER_MODE: Final = 0o700
+_SCHEMA: Final = 1
+_UNFINISHED: Final = re.compile(r"\.meterize\.(\d{1,19})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeRecord:
+    """The runtime that we copied: paths relative to the site folder and the digest of each file."""
+
+    version: str
+    files: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteState:
+    """The site folder's modification time before we came, and as we last left it; the runtime, if we brought it."""
+
+    before_ns: int
+    left_ns: int
+    runtime: RuntimeRecord | None = None
+
+    def without_us(self, now_ns: int) -> int:
+        """The time stamp to leave behind: the one from before, unless others have changed the folder since."""
+        return self.before_ns if now_ns == self.left_ns else now_ns
+
+
+def distribution_folder(distribution: str) -> str:
+    """Where a distribution's manifest, originals and plans lie."""
+    return f"{STORE}/{canonical(distribution)}"
+
+
+def manifest_file(distribution: str) -> str:
+    """The manifest."""
+    return f"{distribution_folder(distribution)}/manifest.json"
+
+
+def original_file(distribution: str, saved: str) -> str:
+    """A saved original."""
+    return f"{distribution_folder(distribution)}/originals/{saved}"
+
+
+def saved_name(pyc: str) -> str:
+    """The name in the store of the original of ``pyc``: short, whatever the depth of the package."""
+    return f"{hashlib.sha256(pyc.encode()).hexdigest()[:20]}.pyc"
+
+
+def plan_file(distribution: str, plan_digest: str) -> str:
+    """The copy of a plan in force."""
+    return f"{distribution_folder(distribution)}/plans/{plan_digest}.plan.toml"
+
+
+def metered_folders(site: Path) -> tuple[Path, ...]:
+    """The folder of each metered distribution."""
+    store = site / STORE
+    if not store.is_dir():
+        return ()
+    return tuple(sorted(path for path in store.iterdir() if not path.name.startswith(".")))
+
+
+def make_store(site: Path) -> None:
+    """Make an empty store, unless there is one."""
+    store = site / STORE
+    if store.is_dir():
+        return
+    status = site.stat()
+    state = SiteState(before_ns=status.st_mtime_ns, left_ns=status.st_mtime_ns)
+    unfinished = site / f"{STORE}.{state.before_ns}"
+    make_folder(unfinished, FOLDER_MODE, status)
+    write(unfinished / Path(STATE).name, dump_state(state), MODE, status)
+    sync_folders([unfinished])
+    unfinished.replace(store)
+    sync_folders([site])
+    set_times(site, mtime_ns=state.before_ns)
+
+
+def retire_store(site: Path) -> None:
+    """Remove a store in which no distribution is left, and all that a killed process left of one."""
+    store = site / STORE
+    if store.is_dir() and not metered_folders(site):
+        store.replace(site / f"{STORE}.{read_state(site).before_ns}")
+    for unfinished, before_ns in _unfinished_stores(site):
+        remove(unfinished)
+        sync_folders([site])
+        set_times(site, mtime_ns=before_ns)
+
+
+def is_unfinished(site: Path) -> bool:
+    """Whether making or removing a store was cut short."""
+    store = site / STORE
+    return any(_unfinished_stores(site)) or (store.is_dir() and not metered_folders(site))
+
+
+def _unfinished_stores(site: Path) -> Iterator[tuple[Path, int]]:
+    for path in sorted(site.glob(f"{STORE}.*")):
+        if match := _UNFINISHED.fullmatch(path.name):
+            yield path, int(match[1])
+
+
+def read_state(site: Path) -> SiteState:
+    """The state of the site folder; raises TargetError (``manifest-corrupt``)."""
+    path = site / STATE
+    try:
+        record = read_record(path, _SCHEMA)
+    except FileNotFoundError:
+        Record(None, path)
+        raise
+    return SiteState(
+        before_ns=record.number("before_ns"),
+        left_ns=record.number("left_ns"),
+        runtime=record.optional("runtime", lambda key: _read_runtime(record.record(key))),
+    )
+
+
+def _read_runtime(record: Record) -> RuntimeRecord:
+    files = tuple((each.inside("path"), each.hexadecimal("digest")) for each in record.items("files"))
+    if not all(is_inside(path) and path.startswith("meterize_hooks") for path, _ in files):
+        record.refuse("must name files of the runtime", "files")
+    return RuntimeRecord(version=record.text("version"), files=files)
+
+
+def dump_state(state: SiteState) -> bytes:
+    """The bytes of the state file."""
+    runtime = state.runtime and {
+        "version": state.runtime.version,
+        "files": [{"path": path, "digest": digest} for path, digest in state.runtime.files],
+    }
+    return dump_record({"before_ns": state.before_ns, "left_ns": state.left_ns, "runtime": runtime}, _SCHEMA)
