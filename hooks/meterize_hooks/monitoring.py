@@ -6,6 +6,7 @@ A hooked code object has local INSTRUCTION events until all its hooks have fired
 from __future__ import annotations
 
 import sys
+from _functools import partial  # type: ignore[import-not-found] # not ``functools``, which brings ``collections``
 from _weakref import ref
 
 from .system import System
@@ -41,7 +42,7 @@ class MonitoringHooks:
             return "no-monitoring-tool"
         key = id(code)
         if key not in self._sites:
-            self._sites[key] = (ref(code, lambda _: self._sites.pop(key, None)), {})
+            self._sites[key] = (ref(code, partial(self._sites.pop, key)), {})
         self._sites[key][1][offset] = hook
         if hook.fired != hook.generation:
             self._watch(code)

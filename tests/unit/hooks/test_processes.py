@@ -1,0 +1,310 @@
+"""A process's life as the hooks see it: threads, fork, exit."""
+
+from __future__ import annotations
+
+import pytest
+
+SOURCE = """
+    def work():
+        return 1  # hook
+
+    def steps():
+        while True:
+            yield 1  # hook
+    """
+
+POLICIES = pytest.mark.parametrize("policy", ["once", "every"])
+
+
+@POLICIES
+def test_a_forked_child_is_a_process_of_its_own(bench, policy):
+    bench.meter(SOURCE, policy=policy)
+    ran = bench.run(
+        """
+        import os, sys, metered
+        metered.work(); metered.work()
+        pid = os.fork()
+        if pid == 0:
+            metered.work(); metered.work(); metered.work()
+            sys.exit()
+        os.waitpid(pid, 0)
+        metered.work()
+        """,
+        "-W",
+        "error",
+    )
+    expected = {"once": {(1): [1, 1]}, "every": {(1): [3, 3]}}[policy]
+    by_source: dict[str, int] = {}
+    for event in ran.events:
+        by_source[event["source"]] = by_source.get(event["source"], 0) + event["data"]["value"]
+    assert sorted(by_source.values()) == expected[1]
+    assert not ran.err
+
+
+@POLICIES
+def test_a_child_never_tells_its_parents_uses(bench, policy):
+    """What the parent has counted and not flushed belongs to the parent."""
+    bench.meter(SOURCE, policy=policy)
+    ran = bench.run(
+        """
+        import os, sys, metered
+        from meterize_hooks import subject
+        with subject("a"):
+            metered.work()
+        if os.fork() == 0:
+            sys.exit()
+        os.wait()
+        """
+    )
+    assert ran.uses == {("1", "a"): 1}
+
+
+@POLICIES
+def test_grandchildren(bench, policy):
+    bench.meter(SOURCE, policy=policy)
+    ran = bench.run(
+        """
+        import os, sys, metered
+        for _ in range(5):
+            metered.work()
+            pid = os.fork()
+            if pid:
+                os.waitpid(pid, 0)
+                break
+        """,
+        "-W",
+        "error",
+    )
+    # Each of the five generations makes one use; a parent waits for its child and then ends.
+    assert ran.uses == {("1", None): 5}
+    assert not ran.err
+
+
+@POLICIES
+def test_many_forks_leave_one_thread_and_no_warning(bench, policy):
+    bench.meter(SOURCE, policy=policy)
+    ran = bench.run(
+        """
+        import os, metered, threading
+        for _ in range(50):
+            pid = os.fork()
+            if pid == 0:
+                metered.work()
+                os._exit(0)
+            os.waitpid(pid, 0)
+        assert threading.enumerate() == [threading.main_thread()]
+        assert len(os.listdir("/proc/self/task")) == 2, os.listdir("/proc/self/task")
+        """,
+        "-W",
+        "error",
+    )
+    assert not ran.err
+
+
+def test_a_failing_fork_leaves_the_thread_running(bench):
+    bench.meter(SOURCE, policy="every")
+    ran = bench.run(
+        """
+        import metered, os, resource, time
+        resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
+        if os.getuid() == 0:
+            os.setuid(65534)
+        try:
+            os.fork()
+        except OSError:
+            print("no fork")
+        metered.work()
+        """,
+        environment={"METERIZE_SPOOL": str(bench.folder / "none" / "spool")},
+    )
+    assert ran.out == "no fork\n"
+    assert not ran.err
+
+
+def test_fork_from_threads_at_once(bench):
+    bench.meter(SOURCE, policy="every")
+    ran = bench.run(
+        """
+        import metered, os, sys, threading
+        def go():
+            for _ in range(10):
+                pid = os.fork()
+                if pid == 0:
+                    metered.work()
+                    __import__("meterize_hooks").runtime.RUNTIME.flush()
+                    os._exit(0)
+                os.waitpid(pid, 0)
+        threads = [threading.Thread(target=go) for _ in range(4)]
+        [t.start() for t in threads]; [t.join(60) for t in threads]
+        assert not any(t.is_alive() for t in threads)
+        """,
+        "-W",
+        "ignore",
+    )
+    assert ran.uses == {("1", None): 40}
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@POLICIES
+def test_multiprocessing_children_are_heard(bench, policy, method):
+    bench.meter(SOURCE, policy=policy)
+    ran = bench.run(
+        f"""
+        import multiprocessing
+        def child(n):
+            import metered
+            for _ in range(n):
+                metered.work()
+        if __name__ == "__main__":
+            if {method == "fork"}:
+                import metered
+            context = multiprocessing.get_context({method!r})
+            for _ in range(2):
+                process = context.Process(target=child, args=(3,))
+                process.start()
+                process.join()
+                assert process.exitcode == 0
+            with context.Pool(1) as pool:
+                pool.map(child, [2])
+                pool.close()
+                pool.join()
+        """,
+        environment={"METERIZE_FLUSH_SECONDS": "3000"},
+    )
+    assert ran.uses == {("1", None): {"once": 3, "every": 8}[policy]}
+    assert not ran.err
+
+
+@POLICIES
+def test_the_last_use_is_told_at_exit(bench, policy):
+    bench.meter(SOURCE, policy=policy)
+    ran = bench.run(
+        """
+        import metered, atexit, sys
+        atexit.register(metered.work)
+        sys.exit(3)
+        """,
+        environment={"METERIZE_FLUSH_SECONDS": "3000"},
+        check=False,
+    )
+    assert ran.returncode == 3
+    assert ran.uses == {("1", None): 1}
+
+
+@pytest.mark.parametrize("ending", ["raise RuntimeError", "import os, signal; os.kill(os.getpid(), signal.SIGINT)"])
+def test_uses_of_a_process_that_fails_are_told(bench, ending):
+    bench.meter(SOURCE, policy="every")
+    ran = bench.run(f"import metered; metered.work(); {ending}", environment={"METERIZE_FLUSH_SECONDS": "3000"}, check=False)
+    assert ran.returncode
+    assert ran.uses == {("1", None): 1}
+
+
+def test_the_thread_flushes_while_the_process_runs(bench):
+    bench.meter(SOURCE, policy="every")
+    ran = bench.run(
+        """
+        import metered, os, time
+        metered.work()
+        time.sleep(1)
+        metered.work()
+        time.sleep(1)
+        os._exit(0)
+        """,
+        environment={"METERIZE_FLUSH_SECONDS": "0.1"},
+    )
+    assert [event["id"] for event in ran.events] == ["dist/feat/1::0-1", "dist/feat/1::1-2"]
+
+
+def test_signals_reach_the_main_thread_as_before(bench):
+    bench.meter(SOURCE, policy="every")
+    ran = bench.run(
+        """
+        import metered, os, signal, time
+        metered.work()
+        assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()
+        time.sleep(0.1)  # the C library blocks everything while a thread begins
+        blocked = {
+            task: [line for line in open(f"/proc/self/task/{task}/status") if line.startswith("SigBlk")][0].split()[1]
+            for task in os.listdir("/proc/self/task")
+        }
+        main = blocked.pop(str(os.getpid()))
+        assert int(main, 16) == 0
+        (ours,) = blocked.values()
+        for name in ("SIGTERM", "SIGINT", "SIGALRM", "SIGUSR1", "SIGCHLD", "SIGPROF"):
+            assert int(ours, 16) >> (getattr(signal, name) - 1) & 1, name
+        assert not int(ours, 16) >> (signal.SIGSEGV - 1) & 1
+        # A system call of the main thread is interrupted, whoever else could have received the signal.
+        signal.signal(signal.SIGALRM, lambda *_: print("rang", flush=True))
+        for _ in range(20):
+            signal.setitimer(signal.ITIMER_REAL, 0.005)
+            time.sleep(0.02)
+        """
+    )
+    assert ran.out == "rang\n" * 20
+
+
+def test_a_handler_that_raises_while_a_module_is_armed_leaves_the_signals_as_they_were(bench):
+    bench.meter(SOURCE, policy="every")
+    ran = bench.run(
+        """
+        import signal, sys, importlib, os
+        class Stop(Exception): pass
+        def handler(*_): raise Stop
+        signal.signal(signal.SIGALRM, handler)
+        stopped = 0
+        for n in range(150):
+            signal.setitimer(signal.ITIMER_REAL, 0.0001 + n * 0.00001)
+            try:
+                import metered
+                for _ in range(100): metered.work()
+            except Stop:
+                stopped += 1
+            finally:
+                try: signal.setitimer(signal.ITIMER_REAL, 0)
+                except Stop: pass
+            sys.modules.pop("metered", None)
+            for name in [name for name in sys.modules if name.startswith("meterize_hooks")] if n % 2 else ():
+                del sys.modules[name]
+            assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()
+        print("stopped", stopped > 0)
+        """
+    )
+    assert ran.out == "stopped True\n"
+    assert "in: <built-in method" not in ran.err  # importlib's own callbacks may speak; ours are built-in
+    assert "meterize_hooks" not in ran.err
+
+
+@POLICIES
+def test_a_subinterpreter_ends_in_peace(bench, policy):
+    bench.meter(SOURCE, policy=policy)
+    ran = bench.run(
+        f"""
+        import sys
+        try:
+            import _xxsubinterpreters as interpreters
+        except ImportError:
+            import _interpreters as interpreters
+        other = interpreters.create() if sys.version_info < (3, 13) else interpreters.create("legacy")
+        interpreters.run_string(other, "import sys; sys.path[:] = " + repr(sys.path) + "; import metered; metered.work()")
+        interpreters.destroy(other)
+        import metered
+        metered.work()
+        """
+    )
+    assert ran.uses == {("1", None): 2}
+    assert not ran.err
+
+
+def test_processes_that_only_exec_are_left_alone(bench):
+    bench.meter(SOURCE, policy="once")
+    ran = bench.run(
+        """
+        import metered, subprocess, sys
+        metered.work()
+        for preexec in (None, lambda: None):
+            subprocess.run([sys.executable, "-c", "print('child')"], check=True, preexec_fn=preexec)
+        """
+    )
+    assert ran.out == "child\n" * 2
+    assert ran.uses == {("1", None): 1}
+    assert len({event["source"] for event in ran.events}) == 1
