@@ -36,7 +36,7 @@ _SIGN = {Mark.EVERY: "█", Mark.SOME: "▒", Mark.NONE: " "}
 @click.option(
     "--plan", type=click.Path(dir_okay=False, path_type=Path), help="Write the plan here [PACKAGE.FEATURE.plan.toml]."
 )
-@click.option("--charge", type=click.Choice([c.value for c in Charge]), default=Charge.ON_ENTRY, show_default=True,
+@click.option("--charge", type=click.Choice([c.value for c in Charge]), default=Charge.ON_ENTRY.value, show_default=True,
               help="Count a use when it begins, or when it has succeeded.")  # fmt: skip
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="End a suite that runs longer.")
 @click.option("--data", type=click.Path(dir_okay=False, path_type=Path), help="Keep what ran as a coverage.py data file.")

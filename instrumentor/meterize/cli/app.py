@@ -15,7 +15,7 @@ from typing import NoReturn
 import click
 
 from meterize import __version__
-from meterize.errors import InternalError, MeterizeError
+from meterize.errors import InternalError, MeterizeError, UsageError
 from meterize.pipeline import Target
 
 from . import output
@@ -33,7 +33,7 @@ INTERRUPTED = 130
 class OrderedGroup(click.Group):
     """Lists commands in the order of the work, not of the alphabet."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """The names, as they were added."""
         return list(self.commands)
 
@@ -72,28 +72,46 @@ def run(arguments: Sequence[str], search_path: Sequence[str] | None = None) -> i
     """Run one command line; returns its exit code. Every error of the tool ends here."""
     target = Target() if search_path is None else Target(search_path=search_path)
     signal.signal(signal.SIGTERM, _terminate)
-    as_json = "--json" in arguments
     try:
         result = app.main(args=list(arguments), prog_name="meterize", standalone_mode=False, obj=target)
         sys.stdout.flush()
-    except MeterizeError as error:
-        output.show_error(error, as_json=as_json)
-        return error.exit_code
-    except click.exceptions.Exit as stop:
-        return stop.exit_code
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        output.say("[bold]Interrupted.[/] Nothing was left half-done.")
-        return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our pipe has gone (`meterize … | head`); a later flush at exit must not complain either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except Exception as error:  # noqa: BLE001 - the one catch: a defect of ours becomes a report, not a traceback
-        return _report_defect(error, as_json=as_json)
+    except Exception as error:  # noqa: BLE001 - the one catch: whatever went wrong becomes an answer, not a traceback
+        return _answer(error, as_json="--json" in arguments)
+    except KeyboardInterrupt:
+        return _interrupted()
     return result if isinstance(result, int) else 0
+
+
+def _answer(error: Exception, *, as_json: bool) -> int:
+    """Say what went wrong; returns the exit code."""
+    match error:
+        case MeterizeError():
+            output.show_error(error, as_json=as_json)
+            return error.exit_code
+        case click.exceptions.Exit():
+            return error.exit_code
+        case click.Abort():  # click's word for Ctrl-C
+            return _interrupted()
+        case click.ClickException():
+            output.show_error(_usage_error(error), as_json=as_json)
+            return error.exit_code
+        case BrokenPipeError():
+            # The reader of our pipe has gone (`meterize … | head`); a later flush at exit must not complain either.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        case _:
+            return _report_defect(error, as_json=as_json)
+
+
+def _usage_error(error: click.ClickException) -> UsageError:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "meterize"
+    return UsageError(error.format_message(), slug="usage", hint=f"`{command} --help` shows what it takes, with an example.")
+
+
+def _interrupted() -> int:
+    output.say("[bold]Interrupted.[/] Nothing was left half-done.")
+    return INTERRUPTED
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -27,7 +27,7 @@ def hand_over(python: Path, arguments: Sequence[str]) -> NoReturn:
     interpreter = find_interpreter(python)
     launcher = Path(__file__).with_name("_launch.py")
     command = [str(interpreter), str(launcher), json.dumps(lent_paths()), *without_python(arguments)]
-    os.execv(command[0], command)
+    os.execv(command[0], command)  # noqa: S606 - the interpreter that the user named
 
 
 def find_interpreter(python: Path) -> Path:
@@ -42,11 +42,10 @@ def find_interpreter(python: Path) -> Path:
         )
     probe = "import sys; print(sys.implementation.name, *sys.version_info[:2])"
     try:
-        answer = subprocess.run(
-            [found, "-I", "-c", probe], capture_output=True, text=True, timeout=30, check=True
-        ).stdout.split()
-        name, major, minor = answer[0], int(answer[1]), int(answer[2])
-    except (OSError, subprocess.SubprocessError, ValueError, IndexError) as error:
+        done = subprocess.run([found, "-I", "-c", probe], capture_output=True, text=True, timeout=30, check=True)
+        name, *version = done.stdout.split()
+        major, minor = map(int, version)
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
         raise TargetError(
             f"--python {python}: {found} does not answer as a Python interpreter",
             slug="no-interpreter",

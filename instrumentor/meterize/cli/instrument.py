@@ -22,7 +22,7 @@ from . import output
 @click.command()
 @click.argument("plan", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--policy", type=click.Choice([p.value for p in Policy]),
-              help="once: fire once a process, then be gone. every: count every use. [the plan's own, at first once]")  # fmt: skip
+              help="once: fire once a process, then be gone; every: count every use.  [default: as in PLAN]")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Change nothing; show the bytecode before and after, side by side.")
 @output.json_option
 @click.pass_obj

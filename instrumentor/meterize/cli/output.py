@@ -68,7 +68,7 @@ def progress(*, as_json: bool) -> Iterator[Callable[[str, str], None]]:
     """A live line on a terminal's stderr for each stage; silent in pipes and with --json."""
     console = stderr()
     if as_json or not console.is_terminal:
-        yield lambda stage, message: None
+        yield lambda *_: None
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), TextColumn("[dim]{task.fields[at]}"))
     with Progress(*columns, console=console, transient=True) as display:

@@ -17,7 +17,7 @@ from . import output
 
 @click.command()
 @click.option("--spool", type=click.Path(file_okay=False, path_type=Path),
-              help="The folder that metered processes write to [$METERIZE_SPOOL, else under the XDG state folder].")  # fmt: skip
+              help="Where metered processes write.  [default: $METERIZE_SPOOL, else under the XDG state folder]")  # fmt: skip
 @output.json_option
 def usage(spool: Path | None, as_json: bool) -> None:
     """Show uses by feature, subject and day (UTC), from the spool.

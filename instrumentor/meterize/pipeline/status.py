@@ -19,12 +19,11 @@ def status(name: str | None, *, target: Target) -> tuple[PackageStatus, ...]:
 
     Raises TargetError if the one that is named is not installed either.
     """
-    found = []
+    found: list[PackageStatus] = []
     for site in target.sites():
         recover(site)
-        for manifest in manifests(site):
-            if name is None or _is_meant(name, manifest):
-                found.append(_inspect(site, manifest, target))
+        meant = (manifest for manifest in manifests(site) if name is None or _is_meant(name, manifest))
+        found += [_inspect(site, manifest, target) for manifest in meant]
     if name is not None and not found:
         target.package(name)
     return tuple(found)

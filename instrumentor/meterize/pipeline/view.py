@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from types import CodeType
 
+from meterize.cpython.instructions import decode
 from meterize.model.code import CodeId, InstructionMask
 from meterize.model.plan import HookPlan
 from meterize.model.report import Mark, SliceFunction, SliceLine
@@ -44,7 +45,7 @@ def _function(code: PackageCode, name: CodeId, feature_slice: FeatureSlice, plan
         qualname=name.qualname,
         line=name.first_line,
         unique=union.bit_count(),
-        total=len(list(code_object.co_positions())),
+        total=len(decode(code_object)),
         lines=tuple(
             SliceLine(
                 number=number,
