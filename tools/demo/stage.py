@@ -52,7 +52,7 @@ class Stage:
     def uses(self) -> dict[tuple[str, str | None], int]:
         """What `meterize usage` has counted so far: uses by feature and subject."""
         counted: dict[tuple[str, str | None], int] = {}
-        for row in self.ask("meterize", "usage", "--json")["usage"]:
+        for row in self.ask("meterize", "usage", "--json")["uses"]:
             key = (row["feature"], row["subject"])
             counted[key] = counted.get(key, 0) + row["uses"]
         return counted
