@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from types import CodeType
 
-from meterize.cpython.identity import code_digest, code_id, kind
+from meterize.cpython.identity import code_digest, code_id, kind, walk
 from meterize.cpython.instructions import Instruction
 from meterize.cpython.legality import hook_offsets
 from meterize.model.code import mask_of
@@ -39,6 +39,7 @@ def build_graph(file: str, code: CodeType) -> ControlFlowGraph:
             _block(index, stretch, legal, dominators[index], post_dominators[index], depths[index])
             for index, stretch in enumerate(stretches)
         ),
+        names=frozenset(name for _, nested in walk(code) for name in nested.co_names),
     )
 
 

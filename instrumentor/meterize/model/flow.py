@@ -35,7 +35,8 @@ class Block:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlFlowGraph:
-    """The blocks in code order; block 0 is the entry. ``digest`` names the code object's canonical form."""
+    """The blocks in code order; block 0 is the entry. ``digest`` names the code object's canonical form; ``names`` are the
+    global names and attributes that it and the code nested in it mention."""
 
     code: CodeId
     digest: str
@@ -44,6 +45,7 @@ class ControlFlowGraph:
     kind: str
     """``function``, ``generator``, ``coroutine``, ``async-generator``, ``module`` or ``class``."""
     blocks: tuple[Block, ...]
+    names: frozenset[str] = frozenset()
 
     def dominates(self, upper: int, lower: int) -> bool:
         """Whether every way from the entry to ``lower`` leads over ``upper`` (a block dominates itself)."""

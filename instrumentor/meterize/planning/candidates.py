@@ -33,8 +33,8 @@ class Place:
 class Candidate:
     """Places of one code object of which each use passes exactly one: a single one, or all normal returns.
 
-    ``whole`` says that no rest test runs the code object at all; ``leads_to`` counts the slice's instructions that cannot be
-    reached without it.
+    ``whole`` says that no rest test runs the code object at all; ``leads_to`` counts the slice's instructions that only it
+    leads to, ``reaches`` those of all code that it may call as well, going by names.
     """
 
     graph: ControlFlowGraph
@@ -42,6 +42,7 @@ class Candidate:
     tests: TestMask
     whole: bool
     leads_to: int
+    reaches: int
 
     @property
     def loop_depth(self) -> int:
@@ -49,22 +50,18 @@ class Candidate:
         return max(place.block.loop_depth for place in self.places)
 
     def cost(self, most: int) -> Cost:
-        """Cheap is good: few places, a function of the feature's own, well known, outside loops, at the head of much.
+        """Cheap is good: a function of the feature's own, well known, outside loops, a caller of the others, with few places.
 
-        ``most`` is the size of the whole slice; it keeps the last element ≥ 0.
+        The first element counts candidates, because few are better than good ones. ``most`` is the size of the whole slice.
         """
-        return (
-            len(self.places),
-            int(not self.whole),
-            obscurity(self.graph.code.qualname),
-            self.loop_depth,
-            most - self.leads_to,
-        )
+        name = obscurity(self.graph.code.qualname)
+        return (1, int(not self.whole), name, self.loop_depth, most - self.reaches, len(self.places))
 
     @property
-    def order(self) -> tuple[CodeId, int]:
-        """Decides between equals."""
-        return self.graph.code, self.places[0].offset
+    def order(self) -> tuple[str, int, str, int]:
+        """File and line; decides between equals."""
+        code = self.graph.code
+        return code.file, code.first_line, code.qualname, self.places[0].offset
 
 
 class _Tests:
@@ -81,21 +78,56 @@ class _Tests:
         return sum(test for mask, test in self._masks.get(code, ()) if mask & bit)
 
 
+class _Calls:
+    """Which code of the slice may call which, going by the names that it mentions: enough to prefer callers to callees."""
+
+    def __init__(self, union: Mapping[CodeId, InstructionMask], graphs: Mapping[CodeId, ControlFlowGraph]) -> None:
+        self._union = union
+        self._graphs = graphs
+        self._called: dict[str, list[CodeId]] = {}
+        for code in union:
+            *_, outer, name = ("", *code.qualname.split("."))
+            self._called.setdefault(outer if name == "__init__" else name, []).append(code)
+
+    def reached_from(self, code: CodeId) -> int:
+        """How many instructions of the slice are in ``code`` and in what it calls, and so on."""
+        reached: set[CodeId] = set()
+        pending = [code]
+        while pending:
+            caller = pending.pop()
+            if caller not in reached:
+                reached.add(caller)
+                names = self._graphs[caller].names if caller in self._graphs else ()
+                pending.extend(called for name in names for called in self._called.get(name, ()))
+        return sum(self._union[code].bit_count() for code in reached)
+
+
 def find_candidates(
     feature_slice: FeatureSlice, graphs: Mapping[CodeId, ControlFlowGraph], tests: Sequence[str], charge: Charge
 ) -> list[Candidate]:
-    """Every candidate for ``charge``, in the order of files and lines. Module and class bodies have none: imported lazily they
-    look unique, and run once."""
+    """Every candidate for ``charge``. Module and class bodies have none: imported lazily they look unique, and run once."""
+    union = feature_slice.union
     executed = _Tests(feature_slice, tests)
+    calls = _Calls(union, graphs)
     found = []
-    for code in sorted(feature_slice.union):
+    for code in sorted(union):
         graph = graphs.get(code)
         if graph is None or not graph.is_function:
             continue
         for head in _heads(graph, executed):
             places = [head] if charge is Charge.ON_ENTRY else _successes(graph, head, executed)
             if places:
-                found.append(_candidate(feature_slice.union, graph, head, tuple(places)))
+                whole = _is_entry(graph, head.block)
+                found.append(
+                    Candidate(
+                        graph=graph,
+                        places=tuple(places),
+                        tests=reduce(or_, (place.tests for place in places)),
+                        whole=whole,
+                        leads_to=_behind(union, graph, head.block) + (_nested(union, code) if whole else 0),
+                        reaches=calls.reached_from(code),
+                    )
+                )
     return found
 
 
@@ -127,14 +159,17 @@ def _dominators(graph: ControlFlowGraph, block: Block) -> Iterator[int]:
 
 
 def _successes(graph: ControlFlowGraph, head: Place, executed: _Tests) -> list[Place]:
-    """Where the work that begins at ``head`` has succeeded: the last place of the slice that all its normal ways pass. Where a
-    whole function has several ends, each return that a feature test reaches."""
+    """Where the work that begins at ``head`` has succeeded: each return of a whole function, else the last place of the slice
+    that all normal ways from ``head`` pass. Only what a feature test reaches counts."""
     reached = _reached_normally(graph, head.block)
-    ends = [block for block in graph.blocks if block.returns and block.index in reached]
-    common = [place for block in _on_all_ways(graph, head.block) if (place := _end_of(graph, block, executed))]
-    if _is_entry(graph, head.block) and not (common and common[-1].block.returns):
-        return [place for block in ends if (place := _end_of(graph, block, executed))]
-    return common[-1:] if reached else []
+    if not _is_entry(graph, head.block):
+        common = [place for block in _on_all_ways(graph, head.block) if (place := _end_of(graph, block, executed))]
+        return common[-1:] if reached else []
+    # A return inside an `except` clause is no success. But from 3.12 on the compiler copies the return that follows the
+    # whole `try`, for the handler: the copy has its line (Python/flowgraph.c, inline_small_exit_blocks).
+    lines = {block.last_line for block in graph.blocks if block.returns and block.index in reached}
+    returns = [block for block in graph.blocks if block.returns and block.last_line in lines]
+    return [place for block in returns if (place := _end_of(graph, block, executed))]
 
 
 def _end_of(graph: ControlFlowGraph, block: Block, executed: _Tests) -> Place | None:
@@ -143,12 +178,13 @@ def _end_of(graph: ControlFlowGraph, block: Block, executed: _Tests) -> Place | 
     return Place(block=block, offset=block.last_hook_offset, line=block.last_line or graph.code.first_line, tests=tests)
 
 
-def _on_all_ways(graph: ControlFlowGraph, block: Block) -> Iterator[Block]:
-    """The block and its post-dominators, nearest first."""
-    yield block
+def _on_all_ways(graph: ControlFlowGraph, block: Block) -> list[Block]:
+    """The block and its post-dominators, nearest first; nothing where it leads to several returns, or to none."""
+    ways = [block]
     while block.post_dominator is not None:
         block = graph.blocks[block.post_dominator]
-        yield block
+        ways.append(block)
+    return ways if block.returns else []
 
 
 def _reached_normally(graph: ControlFlowGraph, head: Block) -> set[int]:
@@ -168,20 +204,10 @@ def _closure(graph: ControlFlowGraph, start: int) -> set[int]:
     return reached
 
 
-def _candidate(
-    union: Mapping[CodeId, InstructionMask], graph: ControlFlowGraph, head: Place, places: tuple[Place, ...]
-) -> Candidate:
-    behind = sum(
-        (union[graph.code] & block.mask).bit_count() for block in graph.blocks if graph.dominates(head.block.index, block.index)
-    )
-    whole = _is_entry(graph, head.block)
-    return Candidate(
-        graph=graph,
-        places=places,
-        tests=reduce(or_, (place.tests for place in places)),
-        whole=whole,
-        leads_to=behind + (_nested(union, graph.code) if whole else 0),
-    )
+def _behind(union: Mapping[CodeId, InstructionMask], graph: ControlFlowGraph, head: Block) -> int:
+    """The slice's instructions in the blocks that ``head`` dominates."""
+    dominated = (block.mask for block in graph.blocks if graph.dominates(head.index, block.index))
+    return sum((union[graph.code] & mask).bit_count() for mask in dominated)
 
 
 def _is_entry(graph: ControlFlowGraph, block: Block) -> bool:
