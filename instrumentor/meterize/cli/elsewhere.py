@@ -54,7 +54,7 @@ def find_interpreter(python: Path) -> Path:
     if name != "cpython" or (major, minor) < (3, 11):
         raise TargetError(
             f"--python {python}: {name} {major}.{minor} is not supported",
-            slug="unsupported-python",
+            slug="interpreter-unsupported",
             hint="meterize works on CPython 3.11 to 3.13.",
         )
     return found.absolute()
