@@ -42,6 +42,7 @@ class MonitoringHooks:
             return "no-monitoring-tool"
         key = id(code)
         if key not in self._sites:
+            self._share(code)
             self._sites[key] = (ref(code, partial(self._sites.pop, key)), {})
         self._sites[key][1][offset] = hook
         if hook.fired != hook.generation:
@@ -58,25 +59,40 @@ class MonitoringHooks:
                     self._watch(code)
 
     def _watch(self, code: CodeType) -> None:
-        self._monitoring.set_local_events(self._tool, code, self._monitoring.events.INSTRUCTION)
+        """Where another tool disables its LINE event at an instruction, CPython leaves out the INSTRUCTION event there, once
+        (3.12, 3.13: _Py_call_instrumentation_line goes on with the opcode below). Our own LINE event does arrive.
+        """
+        begins_line = not self._sites[id(code)][1].keys().isdisjoint(start for start, _, _ in code.co_lines())
+        events = self._monitoring.events
+        self._monitoring.set_local_events(self._tool, code, events.INSTRUCTION | (events.LINE if begins_line else 0))
+
+    def _share(self, code: CodeType) -> None:
+        """Let two tools have the events for a moment. When a second one comes, CPython begins to keep who wants what by
+        instruction, and forgets about the first (3.12, 3.13: update_instrumentation_data); now that is behind us.
+        """
+        monitoring = self._monitoring
+        events = monitoring.events.INSTRUCTION | monitoring.events.LINE
+        for tool in TOOL_IDS:
+            if tool != self._tool and _take(monitoring, tool):
+                for sharing, wanted in ((tool, events), (self._tool, events), (tool, 0), (self._tool, 0)):
+                    monitoring.set_local_events(sharing, code, wanted)
+                monitoring.free_tool_id(tool)
+                return
 
     def _take_tool(self) -> bool:
         monitoring = self._monitoring
         if monitoring is None:
             return False
         for tool in TOOL_IDS:
-            if monitoring.get_tool(tool) is None:
-                try:
-                    monitoring.use_tool_id(tool, TOOL_NAME)
-                except ValueError:  # another thread took it in between
-                    continue
-                monitoring.register_callback(tool, monitoring.events.INSTRUCTION, self._callback(tool))
+            if _take(monitoring, tool):
+                for event, is_line in ((monitoring.events.INSTRUCTION, False), (monitoring.events.LINE, True)):
+                    monitoring.register_callback(tool, event, self._callback(tool, is_line))
                 self._tool = tool
                 return True
         return False
 
-    def _callback(self, tool: int) -> Any:
-        """What CPython calls before an instruction of a watched code object.
+    def _callback(self, tool: int, is_line: bool) -> Any:
+        """What CPython calls before an instruction, or before one that begins a line, of a watched code object.
 
         One frame deep and without a lock, since it runs on the application's stack, wherever that stands. A signal's handler
         may raise out of it at any call: that exception is the application's and passes, and the fire is either stored or the
@@ -85,14 +101,15 @@ class MonitoringHooks:
         sites, fires = self._sites, self._fires
         current, default, subjects = self._accounts.current.get, self._accounts.default.row, self._accounts.subjects
         now, set_local_events, disable = System.time, self._monitoring.set_local_events, self._monitoring.DISABLE
+        frame_at = sys._getframe
 
-        def on_instruction(code: CodeType, offset: int) -> Any:
+        def on_event(code: CodeType, where: int) -> Any:
             try:
                 site = sites.get(id(code))
                 if site is None:
                     return disable
                 hooks = site[1]
-                hook = hooks.get(offset)
+                hook = hooks.get(frame_at(1).f_lasti if is_line else where)
                 if hook is None:
                     return disable
                 generation = hook.generation
@@ -108,4 +125,15 @@ class MonitoringHooks:
                 return None
             return disable
 
-        return on_instruction
+        return on_event
+
+
+def _take(monitoring: Any, tool: int) -> bool:
+    """Whether that tool id was free, and now is ours."""
+    if monitoring.get_tool(tool) is not None:
+        return False
+    try:
+        monitoring.use_tool_id(tool, TOOL_NAME)
+    except ValueError:  # another thread was faster
+        return False
+    return True

@@ -278,7 +278,7 @@ def test_a_handler_that_raises_while_a_module_is_armed_leaves_the_signals_as_the
 def test_a_subinterpreter_ends_in_peace(bench, policy):
     bench.meter(SOURCE, policy=policy)
     ran = bench.run(
-        f"""
+        """
         import sys
         try:
             import _xxsubinterpreters as interpreters
