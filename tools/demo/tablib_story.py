@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import tarfile
 import tomllib
+from pathlib import Path
 
 from tools.demo import screen, service
 from tools.demo.snapshot import Snapshot, differences, digest, take_snapshot
@@ -43,7 +44,13 @@ def prepare() -> None:
     make_tool_environment()
     python = make_environment(PRODUCTION, ["starlette>=1.0", "uvicorn>=0.30", *TEST_NEEDS], log=LOG)
     sources = digest_files([SERVICE / "pyproject.toml", *(SERVICE / "report_service").glob("*.py")])
-    refresh(PRODUCTION, sources, lambda: install(python, ["--no-deps", "--force-reinstall", str(SERVICE)], log=LOG))
+    refresh(PRODUCTION, sources, lambda: install_service(python))
+
+
+def install_service(python: Path) -> None:
+    """The service, and one run of the tests, which leaves pytest's own .pyc files of its plugins in site-packages."""
+    install(python, ["--no-deps", "--force-reinstall", str(SERVICE)], log=LOG)
+    run_quietly([python, "-m", "pytest", "-q", "tests"], cwd=TESTS, log=LOG)
 
 
 def fetch_tests() -> None:
