@@ -9,6 +9,7 @@ from types import CodeType
 from typing import Final
 
 from meterize.model.code import CodeId
+
 from .opcodes import NUMBERS
 from .versions import CLASSES_RECORD_FIRST_LINE
 

@@ -102,8 +102,9 @@ def _is_split(first: str, second: str) -> bool:
     return (first, second) in _PAIRS or (first, None) in _PAIRS
 
 
-def _first_resume(instructions: Sequence[Instruction]) -> int:
-    return next(index for index, one in enumerate(instructions) if one.opcode == RESUME and one.arg & 3 == 0)
+def first_index(instructions: Sequence[Instruction]) -> int:
+    """The index behind RESUME 0: what stands before that makes cells and generators, the frame has not started."""
+    return 1 + next(index for index, one in enumerate(instructions) if one.opcode == RESUME and one.arg & 3 == 0)
 
 
 def _clean_up(instructions: Sequence[Instruction]) -> Iterator[int]:
@@ -126,7 +127,7 @@ def hook_indices(instructions: Sequence[Instruction]) -> list[int]:
     forbidden = set(_clean_up(instructions))
     reached = depths(instructions)
     legal = []
-    for index in range(_first_resume(instructions) + 1, len(instructions)):
+    for index in range(first_index(instructions), len(instructions)):
         name = instructions[index].name
         if index in forbidden or reached[index] is None or name in _SECONDS:
             continue

@@ -9,7 +9,7 @@ import dis
 import opcode
 from typing import Final
 
-from .versions import CACHES_BY_NAME
+from .versions import CACHES_BY_NAME, LOAD_ATTR_CARRIES_METHOD_BIT
 
 NAMES: Final[tuple[str, ...]] = tuple(opcode.opname[:256])
 
@@ -58,3 +58,17 @@ TERMINAL: Final = _named(
     "INTERPRETER_EXIT",
 )
 """Control never falls through these."""
+
+INDEXES_CONSTS: Final = frozenset(number for number in dis.hasconst if number < 256)
+
+_NAME_SHIFT: Final = {number: 0 for number in dis.hasname if number < 256} | {
+    NUMBERS[name]: shift
+    for name, shift in (("LOAD_GLOBAL", 1), ("LOAD_ATTR", int(LOAD_ATTR_CARRIES_METHOD_BIT)), ("LOAD_SUPER_ATTR", 2))
+    if name in NUMBERS
+}
+
+
+def name_index(opcode: int, arg: int) -> int | None:
+    """The index into ``co_names`` that an operand holds; None for opcodes that have none."""
+    shift = _NAME_SHIFT.get(opcode)
+    return None if shift is None else arg >> shift

@@ -10,6 +10,7 @@ from types import CodeType
 from typing import Final
 
 from meterize.errors import TargetError
+
 from .versions import CACHE_TAG
 
 _MAGIC: Final = importlib.util.MAGIC_NUMBER

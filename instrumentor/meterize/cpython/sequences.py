@@ -99,18 +99,30 @@ def _call(guard: Guard) -> tuple[Step, ...]:
     return tuple(Step(opcode=name, arg=1, guard=guard) for name in names)
 
 
-_GUARDING: Final = (
-    Step(opcode="PUSH_EXC_INFO", label="filter", guard=_UNWIND),
-    _load_global(GUARD, _UNWIND),
+_MATCHING: Final = (
     Step(opcode="CHECK_EXC_MATCH", guard=_UNWIND),
     Step(opcode=_JUMP_IF_TRUE, jump="drop", guard=_UNWIND),
     Step(opcode="RERAISE", arg=0, guard=_UNWIND),
+)
+
+_UNWINDING: Final = (
     Step(opcode="COPY", arg=3, label="unwind"),
     Step(opcode="POP_EXCEPT"),
     Step(opcode="RERAISE", arg=1),
+)
+
+_DROPPING: Final = (
     Step(opcode="PUSH_EXC_INFO", label="absent", guard=_UNWIND),
     Step(opcode="POP_TOP", label="drop", guard=_UNWIND),
     Step(opcode="POP_EXCEPT"),
+)
+
+_GUARDING: Final = (
+    Step(opcode="PUSH_EXC_INFO", label="filter", guard=_UNWIND),
+    _load_global(GUARD, _UNWIND),
+    *_MATCHING,
+    *_UNWINDING,
+    *_DROPPING,
 )
 
 
@@ -148,15 +160,16 @@ def call_once(hook_id: str) -> tuple[Step, ...]:
 
 
 def mark_probe(number: int) -> tuple[Step, ...]:
-    """``__meterize_probes__[number] = 1``, without a call."""
+    """``__meterize_probes__[number] = 1``, without a call: whatever is raised in there is its own, and is dropped."""
     return (
         Step(opcode="NOP"),
         _load_const(1, _ABSENT),
         _load_global(PROBES, _ABSENT),
-        _load_const(number, _FILTER),
-        Step(opcode="STORE_SUBSCR", guard=_FILTER),
+        _load_const(number, _ABSENT),
+        Step(opcode="STORE_SUBSCR", guard=_ABSENT),
         Step(opcode="JUMP_FORWARD", jump=NEXT),
-        *_GUARDING,
+        *_UNWINDING,
+        *_DROPPING,
     )
 
 
@@ -180,12 +193,8 @@ def arm_module(table: tuple[object, ...]) -> tuple[Step, ...]:
         Step(opcode="PUSH_EXC_INFO", label="filter", guard=_UNWIND),
         *(_load_global(name, _UNWIND) for name in _ARMING_MAY_FAIL_WITH),
         Step(opcode="BUILD_TUPLE", arg=len(_ARMING_MAY_FAIL_WITH), guard=_UNWIND),
-        Step(opcode="CHECK_EXC_MATCH", guard=_UNWIND),
-        Step(opcode=_JUMP_IF_TRUE, jump="drop", guard=_UNWIND),
-        Step(opcode="RERAISE", arg=0, guard=_UNWIND),
-        Step(opcode="COPY", arg=3, label="unwind"),
-        Step(opcode="POP_EXCEPT"),
-        Step(opcode="RERAISE", arg=1),
+        *_MATCHING,
+        *_UNWINDING,
         Step(opcode="POP_TOP", label="drop", guard=_UNWIND),
         Step(opcode="POP_EXCEPT"),
     )

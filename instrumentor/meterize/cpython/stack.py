@@ -6,6 +6,7 @@ import dis
 from collections.abc import Sequence
 
 from meterize.errors import InternalError
+
 from .instructions import Instruction
 from .opcodes import HAS_ARGUMENT, RETURN_GENERATOR, TERMINAL
 from .versions import GENERATOR_START_PUSH_UNSEEN

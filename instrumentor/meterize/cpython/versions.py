@@ -36,6 +36,12 @@ GENERATOR_START_PUSH_UNSEEN: Final = _VERSION < (3, 13)
 LOAD_ATTR_CARRIES_METHOD_BIT: Final = _VERSION >= (3, 12)
 """The name index of LOAD_ATTR is shifted by one; the low bit asks for a bound method (gh-100240)."""
 
+END_FOR_LEAVES_ITERATOR: Final = _VERSION >= (3, 13)
+"""END_FOR pops one value, and a POP_TOP behind it the iterator (Python/bytecodes.c, END_FOR)."""
+
+MAKE_FUNCTION_TAKES_PARTS: Final = _VERSION < (3, 13)
+"""MAKE_FUNCTION pops what its flags name; later SET_FUNCTION_ATTRIBUTE does, one by one (Python/bytecodes.c)."""
+
 CLASSES_RECORD_FIRST_LINE: Final = _VERSION >= (3, 13)
 """A class body stores its own line number as ``__firstlineno__`` (gh-118465)."""
 

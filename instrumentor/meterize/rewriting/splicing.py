@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from types import CodeType
 
@@ -24,12 +24,12 @@ class Insertion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spliced:
-    """The new code, where each insertion begins in it (in the order given), and where each old instruction's opcode went,
-    by its old offset; byte offsets."""
+    """The new code, where each insertion begins in it (in the order given), and where each old instruction begins now, with
+    its prefixes; byte offsets."""
 
     code: CodeType
     starts: tuple[int, ...]
-    moved: Mapping[int, int]
+    moved: tuple[int, ...]
 
 
 class _Pool:
@@ -49,7 +49,7 @@ class _Pool:
         return self._index[key]
 
 
-def _constants(code: CodeType, consts: tuple[object, ...]) -> _Pool:
+def _constants(consts: tuple[object, ...]) -> _Pool:
     """A function's first constant is its docstring if it is a text (Objects/funcobject.c), so ours is never the first."""
     return _Pool(consts or (None,), reuse_present=False)
 
@@ -96,7 +96,7 @@ def splice(code: CodeType, insertions: Sequence[Insertion], consts: tuple[object
     """``code`` with the insertions, those at one place in the order given; ``consts`` replaces its constants one for one."""
     old = decode(code)
     depth_at = depths(old)
-    names, pool = _Pool(code.co_names, reuse_present=True), _constants(code, consts or code.co_consts)
+    names, pool = _Pool(code.co_names, reuse_present=True), _constants(consts or code.co_consts)
     at: dict[int, list[int]] = {}
     for number, insertion in enumerate(insertions):
         at.setdefault(insertion.index, []).append(number)
@@ -137,6 +137,6 @@ def _assemble(code: CodeType, new: list[Instruction], first: list[int], names: _
     emitted = decode(result)
     return Spliced(
         code=result,
-        starts=tuple(emitted[index].offset for index in first),
-        moved={old.offset: one.offset for old, one in zip(new, emitted, strict=True) if old.offset >= 0},
+        starts=tuple(emitted[index].start for index in first),
+        moved=tuple(one.start for old, one in zip(new, emitted, strict=True) if old.offset >= 0),
     )

@@ -1,0 +1,128 @@
+"""An abstract interpreter: runs a code object on kinds of values instead of values, along every path.
+
+It shares no figure with ``stack.py``: effects come from ``effects.py``, and a handler's stack from the states of the
+instructions that it protects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from .effects import effect
+from .instructions import Instruction
+from .opcodes import PUSH_EXC_INFO, TERMINAL
+
+VALUE, SAVED, OFFSET = "v", "s", "o"
+"""Kinds: any value; the exception that PUSH_EXC_INFO saved, for POP_EXCEPT to restore; the offset that RERAISE restores."""
+
+
+class Unsound(Exception):  # noqa: N818  # a finding about code, not an error of ours to show
+    """What would go wrong, and at which instruction."""
+
+
+def _save(state: str, _: int) -> str:
+    return state[:-1] + SAVED + VALUE
+
+
+def _restore(state: str, _: int) -> str:
+    if state[-1] != SAVED:
+        raise Unsound("no saved exception is on top")
+    return state[:-1]
+
+
+def _reraise(state: str, arg: int) -> str:
+    if arg and state[-arg - 1] != OFFSET:
+        raise Unsound("the offset to restore is not in its place")
+    return state[:-1]
+
+
+def _copy(state: str, arg: int) -> str:
+    return state + state[-arg]
+
+
+def _swap(state: str, arg: int) -> str:
+    return state if arg < 2 else state[:-arg] + state[-1] + state[len(state) - arg + 1 : -1] + state[-arg]
+
+
+def _look(state: str, _: int) -> str:
+    return state
+
+
+def _add_value(state: str, _: int) -> str:
+    return state + VALUE
+
+
+_KEEPING_KINDS: Final[dict[str, Callable[[str, int], str]]] = {
+    "PUSH_EXC_INFO": _save,
+    "POP_EXCEPT": _restore,
+    "RERAISE": _reraise,
+    "COPY": _copy,
+    "SWAP": _swap,
+    "PRECALL": _look,
+    "WITH_EXCEPT_START": _add_value,
+}
+
+
+def _step(instruction: Instruction, state: str, *, jump: bool) -> str:
+    change = effect(instruction, jump=jump)
+    if change is None:
+        raise Unsound("an opcode that is not known")
+    if len(state) < change[0]:
+        raise Unsound(f"{change[0]} values are needed and {len(state)} are there")
+    keeping = _KEEPING_KINDS.get(instruction.name)
+    if keeping:
+        return keeping(state, instruction.arg)
+    found, left = change
+    return state[: len(state) - found] + VALUE * left
+
+
+def _protect(instruction: Instruction, state: str) -> tuple[int, str] | None:
+    """Where an exception in it would lead, and the stack there."""
+    handler = instruction.handler
+    if handler is None or instruction.opcode == PUSH_EXC_INFO:  # which cannot raise, and the table may or may not cover
+        return None
+    if len(state) < handler.depth:
+        raise Unsound(f"its handler unwinds to {handler.depth} values and {len(state)} are there")
+    return handler.target, state[: handler.depth] + OFFSET * handler.lasti + VALUE
+
+
+def _ways(instructions: Sequence[Instruction], index: int, state: str) -> list[tuple[int, str]]:
+    instruction = instructions[index]
+    ways = []
+    exceptional = _protect(instruction, state)
+    if exceptional:
+        ways.append(exceptional)
+    if instruction.target is not None:
+        ways.append((instruction.target, _step(instruction, state, jump=True)))
+    behind = _step(instruction, state, jump=False)
+    if instruction.opcode not in TERMINAL:
+        if index + 1 == len(instructions):
+            raise Unsound("control falls off the end")
+        ways.append((index + 1, behind))
+    return ways
+
+
+def interpret(instructions: Sequence[Instruction], room: int) -> list[str | None]:
+    """The stack before each instruction that can be reached.
+
+    Raises Unsound if two ways to one instruction disagree, if more than ``room`` values are there, or if an instruction does
+    not find what it needs.
+    """
+    states: list[str | None] = [None] * len(instructions)
+    pending = [(0, "")]
+    while pending:
+        index, state = pending.pop()
+        known = states[index]
+        if known is not None:
+            if known != state:
+                raise Unsound(f"instruction {index}: one way leads here with {known!r} on the stack, another with {state!r}")
+            continue
+        if len(state) > room:
+            raise Unsound(f"instruction {index}: {len(state)} values, room for {room}")
+        states[index] = state
+        try:
+            pending += _ways(instructions, index, state)
+        except Unsound as finding:
+            raise Unsound(f"instruction {index}, {instructions[index].name}: {finding}") from None
+    return states

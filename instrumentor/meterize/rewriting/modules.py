@@ -1,0 +1,123 @@
+"""Puts the hooks of a plan into a module's code, with the table and the prologue that arm them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import CodeType
+from typing import Final
+
+from meterize.cpython.instructions import decode
+from meterize.cpython.legality import first_index
+from meterize.cpython.sequences import Step, arm_module, call_once, count_every
+from meterize.cpython.versions import HAS_MONITORING
+from meterize.model.feature import Policy
+from meterize.model.rewritten import HookRequest, HookSite
+
+from .places import Path, Place, find_places, translate_places
+from .soundness import check
+from .splicing import Insertion, Spliced, splice
+
+_TABLE_NAME: Final = "meterize"
+_TABLE_SCHEMA: Final = 1
+
+MONITORING, IN_PLACE, INLINE = "monitoring", "in-place", "inline"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Landed:
+    """Offset and extra figure of a place's row in the hook table."""
+
+    offset: int
+    extra: int = 0
+
+
+def mechanism(policy: Policy) -> str:
+    """How this interpreter carries out a policy."""
+    if policy is Policy.EVERY:
+        return INLINE
+    return MONITORING if HAS_MONITORING else IN_PLACE
+
+
+def rewrite_module(
+    original: CodeType,
+    file: str,
+    requests: Sequence[HookRequest],
+    *,
+    distribution: str,
+    version: str,
+    locate: CodeType | None = None,
+) -> tuple[CodeType, tuple[HookSite, ...], tuple[str, ...]]:
+    """``original`` with the requested hooks, where they landed, and the ids of those that have no place in it.
+
+    The requests speak of code compiled without optimisation; for a module compiled with it, ``locate`` is the module without.
+    Raises TargetError or UsageError if a request does not fit the module, InternalError if the result is not sound.
+    """
+    places = find_places(original if locate is None else locate, file, requests)
+    missing: tuple[str, ...] = ()
+    if locate is not None:
+        places, missing = translate_places(places, locate, original)
+    if not places:
+        return original, (), missing
+    landed: dict[Place, _Landed] = {}
+    rewritten = _rewrite(original, (), _by_path(places), landed)
+    rows = tuple(_row(place, landed[place]) for place in places)
+    armed = _prepend(rewritten, arm_module((_TABLE_NAME, _TABLE_SCHEMA, distribution, version, rows)))
+    return armed, tuple(_site(place, landed[place]) for place in places), missing
+
+
+def _by_path(places: Sequence[Place]) -> Mapping[Path, list[Place]]:
+    grouped: dict[Path, list[Place]] = {}
+    for place in places:
+        grouped.setdefault(place.path, []).append(place)
+    return grouped
+
+
+def _row(place: Place, landed: _Landed) -> tuple[object, ...]:
+    """One HOOK of the table (docs/hook-table.md)."""
+    request = place.request
+    policy = request.policy
+    return (request.id, request.feature, policy.value, mechanism(policy), place.path, landed.offset, landed.extra)
+
+
+def _site(place: Place, landed: _Landed) -> HookSite:
+    request = place.request
+    return HookSite(id=request.id, path=place.path, offset=landed.offset, mechanism=mechanism(request.policy))
+
+
+def _rewrite(code: CodeType, path: Path, places: Mapping[Path, list[Place]], landed: dict[Place, _Landed]) -> CodeType:
+    """``code`` with the hooks in it and below it; the very same object if there are none."""
+    consts = tuple(
+        _rewrite(const, (*path, index), places, landed) if isinstance(const, CodeType) else const
+        for index, const in enumerate(code.co_consts)
+    )
+    is_same = all(new is old for new, old in zip(consts, code.co_consts, strict=True))
+    here = places.get(path, [])
+    inserted = [place for place in here if mechanism(place.request.policy) != MONITORING]
+    watched = [place for place in here if mechanism(place.request.policy) == MONITORING]
+    if not inserted:
+        instructions = decode(code) if watched else []
+        landed.update((place, _Landed(offset=instructions[place.index].start)) for place in watched)
+        return code if is_same else code.replace(co_consts=consts)
+    spliced = splice(code, [Insertion(index=place.index, steps=_steps(place)) for place in inserted], consts)
+    check(code, spliced)
+    landed.update((place, _landed(place, spliced, start)) for place, start in zip(inserted, spliced.starts, strict=True))
+    landed.update((place, _Landed(offset=spliced.moved[place.index])) for place in watched)
+    return spliced.code
+
+
+def _steps(place: Place) -> tuple[Step, ...]:
+    hook_id = place.request.id
+    return count_every(hook_id) if mechanism(place.request.policy) == INLINE else call_once(hook_id)
+
+
+def _landed(place: Place, spliced: Spliced, start: int) -> _Landed:
+    if mechanism(place.request.policy) == INLINE:
+        return _Landed(offset=start)
+    return _Landed(offset=start, extra=spliced.code.co_code[start + 1])
+
+
+def _prepend(code: CodeType, steps: tuple[Step, ...]) -> CodeType:
+    spliced = splice(code, [Insertion(index=first_index(decode(code)), steps=steps, passed_once=True)])
+    check(code, spliced)
+    return spliced.code
