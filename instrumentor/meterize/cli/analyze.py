@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,13 @@ from meterize.model.feature import Charge, Feature
 from meterize.model.report import Analysis, Mark, SliceFunction
 from meterize.pipeline import Target
 from meterize.pipeline import analyze as find
+from meterize.refining import Refinement, explain
 
 from . import output
 from .completion import complete_packages
 
 SHOWN_FUNCTIONS = 6
+SHOWN_TESTS = 4
 SHOWN_LINES = 40
 CONTEXT_LINES = 2
 _STYLE = {Mark.EVERY: "green", Mark.SOME: "yellow", Mark.NONE: "dim"}
@@ -38,6 +42,8 @@ _SIGN = {Mark.EVERY: "█", Mark.SOME: "▒", Mark.NONE: " "}
 )
 @click.option("--charge", type=click.Choice([c.value for c in Charge]), default=Charge.ON_ENTRY.value, show_default=True,
               help="Count a use when it begins, or when it has succeeded.")  # fmt: skip
+@click.option("--refine/--no-refine", default=None,
+              help="Sort tests by what they execute, if that differs.  [default: ask on a terminal, else don't]")  # fmt: skip
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="End a suite that runs longer.")
 @click.option("--data", type=click.Path(dir_okay=False, path_type=Path), help="Keep what ran as a coverage.py data file.")
 @output.json_option
@@ -53,6 +59,7 @@ def analyze(
     charge: str,
     timeout: float | None,
     data: Path | None,
+    refine: bool | None,
     as_json: bool,
 ) -> None:
     """Find the code of one feature of PACKAGE and choose where to notice its use.
@@ -72,11 +79,30 @@ def analyze(
         charge=Charge(charge),
     )
     with output.progress(as_json=as_json) as progress:
-        found = find(package, feature, target=target, plan_path=plan, data_path=data, timeout=timeout, progress=progress)
+        found = find(
+            package,
+            feature,
+            target=target,
+            plan_path=plan,
+            data_path=data,
+            timeout=timeout,
+            accept=partial(_may_move, refine, progress, as_json),
+            progress=progress,
+        )
     if as_json:
         output.print_json(as_mapping(found))
     else:
         _show(found)
+
+
+def _may_move(refine: bool | None, progress: output.Reporter, as_json: bool, refinement: Refinement) -> bool:
+    """Whether to move the tests that sit on the wrong side: as was said, else as the person at the terminal says."""
+    if refine is not None or as_json or not sys.stdin.isatty() or not sys.stderr.isatty():
+        return bool(refine)
+    progress.close()
+    for sentence in explain(refinement):
+        output.say(f"[yellow]●[/] {escape(sentence)}")
+    return click.confirm("Sort these tests by what they execute?", default=True, err=True)
 
 
 def as_mapping(found: Analysis) -> dict[str, Any]:
@@ -89,6 +115,8 @@ def as_mapping(found: Analysis) -> dict[str, Any]:
         "selection": {
             "feature_tests": list(plan.selection.feature_tests),
             "rest_tests": list(plan.selection.rest_tests),
+            "moved_to_feature": list(plan.selection.moved_to_feature),
+            "moved_to_rest": list(plan.selection.moved_to_rest),
         },
         "slice": {
             "intersection": plan.intersection,
@@ -122,6 +150,10 @@ def _show(found: Analysis) -> None:
         f"{len(tests.feature_tests)} feature tests, {len(tests.rest_tests)} rest tests; "
         f"{plan.union} instructions are the feature's own, {plan.intersection} of them in every feature test"
     )
+    for moved, side in ((tests.moved_to_feature, "feature"), (tests.moved_to_rest, "rest")):
+        if moved:
+            names = ", ".join(moved[:SHOWN_TESTS]) + (" …" if len(moved) > SHOWN_TESTS else "")
+            console.print(f"{len(moved)} tests moved to the {side}, by what they execute: {escape(names)}", soft_wrap=True)
     console.print(_functions_table(found))
     _show_sources(found)
     console.print(_points_table(found))

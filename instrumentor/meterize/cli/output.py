@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,7 +13,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from meterize.errors import MeterizeError
 
@@ -63,25 +64,39 @@ def show_error(error: MeterizeError, *, as_json: bool) -> None:
         console.print(f"error ({error.slug}): {body_text}", soft_wrap=True)
 
 
+class Reporter:
+    """A live line for each stage on a terminal's stderr; silent where there is none."""
+
+    def __init__(self, display: Progress | None) -> None:
+        self._display = display
+        self._tasks: dict[str, TaskID] = {}
+        self._seen: Counter[str] = Counter()
+
+    def __call__(self, stage: str, message: str) -> None:
+        """Something is under way in a stage; the stages before it are done."""
+        if self._display is None:
+            return
+        if stage not in self._tasks:
+            for name, task in self._tasks.items():
+                self._display.update(task, description=f"[green]✓[/] {name}: {self._seen[name]}", at="")
+                self._display.stop_task(task)
+            self._tasks[stage] = self._display.add_task(stage, total=None, at="")
+        self._seen[stage] += 1
+        self._display.update(self._tasks[stage], description=f"{stage}: {self._seen[stage]}", at=escape(message[-80:]))
+
+    def close(self) -> None:
+        """Clear the screen for something else."""
+        if self._display is not None:
+            self._display.stop()
+
+
 @contextmanager
-def progress(*, as_json: bool) -> Iterator[Callable[[str, str], None]]:
-    """A live line on a terminal's stderr for each stage; silent in pipes and with --json."""
+def progress(*, as_json: bool) -> Iterator[Reporter]:
+    """A reporter that shows on a terminal, and is silent in pipes and with --json."""
     console = stderr()
     if as_json or not console.is_terminal:
-        yield lambda *_: None
+        yield Reporter(None)
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), TextColumn("[dim]{task.fields[at]}"))
     with Progress(*columns, console=console, transient=True) as display:
-        tasks: dict[str, Any] = {}
-        seen: dict[str, int] = {}
-
-        def report(stage: str, message: str) -> None:
-            if stage not in tasks:
-                for name, task in tasks.items():
-                    display.update(task, description=f"[green]✓[/] {name}: {seen[name]}", at="")
-                    display.stop_task(task)
-                tasks[stage], seen[stage] = display.add_task(stage, total=None, at=""), 0
-            seen[stage] += 1
-            display.update(tasks[stage], description=f"{stage}: {seen[stage]}", at=escape(message[-80:]))
-
-        yield report
+        yield Reporter(display)

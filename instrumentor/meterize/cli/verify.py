@@ -9,7 +9,7 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from meterize.model.report import SuiteVerdict, Verdict
+from meterize.model.report import SuiteRun, Verdict
 from meterize.pipeline import Target
 from meterize.pipeline import verify as check
 
@@ -51,32 +51,35 @@ def as_mapping(verdict: Verdict) -> dict[str, Any]:
         "plan": str(verdict.plan_path),
         "feature_tests": {"total": verdict.feature.total, "fired": verdict.feature.fired, "silent": list(verdict.feature.odd)},
         "rest_tests": {"total": verdict.rest.total, "fired": verdict.rest.fired, "firing": list(verdict.rest.odd)},
-        "suites": {"with": _suite(verdict.feature), "without": _suite(verdict.rest)},
+        "suites": {"with": _suite(verdict.with_suite), "without": _suite(verdict.without_suite)},
         "reasons": list(verdict.reasons),
         "warnings": list(verdict.warnings),
     }
 
 
-def _suite(suite: SuiteVerdict) -> dict[str, Any]:
+def _suite(suite: SuiteRun) -> dict[str, Any]:
     return {"command": suite.command, "exit_code": suite.exit_code, "passed": suite.exit_code == 0, "seconds": suite.seconds}
 
 
 def _show(verdict: Verdict) -> None:
     console = output.stdout()
     table = Table(title=f"{verdict.plan.distribution}, feature {verdict.plan.feature}", title_justify="left")
-    for column in ("suite", "passes", "tests", "fired", "should"):
-        table.add_column(column, justify="left" if column == "suite" else "right")
-    for name, suite, wanted in (("feature", verdict.feature, "all"), ("rest", verdict.rest, "none")):
-        style = "red" if suite.odd else "green"
-        passes = "[green]yes[/]" if suite.exit_code == 0 else f"[red]no ({suite.exit_code})[/]"
-        table.add_row(name, passes, str(suite.total), f"[{style}]{suite.fired}[/]", wanted)
+    table.add_column("tests of")
+    for column in ("all", "fired", "should", "uses"):
+        table.add_column(column, justify="right")
+    for name, group, wanted in (("the feature", verdict.feature, "all"), ("the rest", verdict.rest, "none")):
+        style = "red" if group.odd else "green"
+        table.add_row(name, str(group.total), f"[{style}]{group.fired}[/]", wanted, str(sum(group.uses.values())))
     console.print(table)
+    for name, suite in (("with", verdict.with_suite), ("without", verdict.without_suite)):
+        passes = "[green]passes[/]" if suite.exit_code == 0 else f"[red]fails ({suite.exit_code})[/]"
+        console.print(f"The --{name} suite {passes} on the metered package.")
     for reason in verdict.reasons:
         console.print(f"[red]✗[/] {escape(reason)}", soft_wrap=True)
-    for suite, what in ((verdict.feature, "did not fire"), (verdict.rest, "fired")):
-        for test in suite.odd[:SHOWN_TESTS]:
+    for group, what in ((verdict.feature, "did not fire"), (verdict.rest, "fired")):
+        for test in group.odd[:SHOWN_TESTS]:
             console.print(f"  [red]{what}:[/] {escape(test)}", soft_wrap=True)
-        if (more := len(suite.odd) - SHOWN_TESTS) > 0:
+        if (more := len(group.odd) - SHOWN_TESTS) > 0:
             console.print(f"  … and {more} more that {what} (--json lists all)")
     output.warn(verdict.warnings)
     console.print("Verdict: [bold green]passed[/]" if verdict.passed else "Verdict: [bold red]failed[/]")

@@ -29,10 +29,15 @@ class HookPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Which tests were taken for users of the feature and which for the rest, by id, in the order they ran."""
+    """Which tests were taken for users of the feature and which for the rest, by id, in the order they ran.
+
+    ``moved_to_feature`` and ``moved_to_rest`` are those that stand where the user's commands did not put them.
+    """
 
     feature_tests: tuple[str, ...]
     rest_tests: tuple[str, ...]
+    moved_to_feature: tuple[str, ...] = ()
+    moved_to_rest: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,17 +94,25 @@ class Instrumentation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SuiteVerdict:
-    """One suite on the metered package: ``fired`` of ``total`` tests used the feature. ``odd`` are the ids of the tests that
-    should have fired and did not, or fired and should not have. ``uses`` counts fires per test that fired."""
+class SuiteRun:
+    """One of the two commands on the metered package; ``seconds`` is CPU time, children included."""
 
     command: str
     exit_code: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestGroup:
+    """The feature's tests, or the rest: ``fired`` of ``total`` used the feature. ``odd`` are the ids of those that should have
+    and did not, or did and should not have; ``uses`` are the uses of each that fired."""
+
+    __test__ = False
+
     total: int
     fired: int
     odd: tuple[str, ...]
     uses: Mapping[str, int]
-    seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,8 +123,10 @@ class Verdict:
     plan: HookPlan
     plan_path: Path
     passed: bool
-    feature: SuiteVerdict
-    rest: SuiteVerdict
+    feature: TestGroup
+    rest: TestGroup
+    with_suite: SuiteRun
+    without_suite: SuiteRun
     reasons: tuple[str, ...]
     warnings: tuple[str, ...]
 

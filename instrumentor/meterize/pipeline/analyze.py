@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from meterize.cpython.versions import CACHE_TAG
-from meterize.errors import TargetError
+from meterize.errors import MeterizeError, TargetError
 from meterize.flow import build_graph
 from meterize.model.code import CodeId
-from meterize.model.coverage import CoverageRecord, Outcome
+from meterize.model.coverage import CoverageRecord
 from meterize.model.feature import Feature, Policy
 from meterize.model.flow import ControlFlowGraph
 from meterize.model.package import Package
-from meterize.model.plan import HookPlan, Selection
+from meterize.model.plan import HookPlan
 from meterize.model.report import Analysis
 from meterize.model.slice import FeatureSlice, size
 from meterize.plan_file import write_plan
-from meterize.planning import Choice, choose_hook_points
-from meterize.slicing import slice_feature
+from meterize.planning import choose_hook_points
+from meterize.refining import Refinement, explain, refine
+from meterize.slicing import select_tests, slice_feature
 from meterize.testruns import collect, save_coverage
 
 from .probes import probe_build
@@ -26,6 +29,8 @@ from .sources import PackageCode
 from .status import manifest_of
 from .target import Target
 from .view import slice_functions
+
+_ADVICE = "Run analyze again with --refine to sort these tests by what they execute."
 
 
 def analyze(
@@ -36,12 +41,14 @@ def analyze(
     plan_path: Path | None = None,
     data_path: Path | None = None,
     timeout: float | None = None,
+    accept: Callable[[Refinement], bool] = lambda _: False,
     progress: Progress | None = None,
 ) -> Analysis:
     """Run both suites, slice, choose hook points and write the plan.
 
     ``plan_path`` defaults to ``PACKAGE.FEATURE.plan.toml`` in the working folder; ``data_path`` also keeps what was executed
-    as a coverage.py data file; ``timeout`` bounds each suite, in seconds. Raises TargetError, TestsError, NothingFound.
+    as a coverage.py data file; ``timeout`` bounds each suite, in seconds; ``accept`` is asked whether tests that sit on the
+    wrong side, judged by what they execute, may be moved. Raises TargetError, TestsError, NothingFound, UsageError.
     """
     package = target.package(package_name)
     refuse_metered(package)
@@ -51,18 +58,17 @@ def analyze(
         save_coverage(runs, package, data_path)
     if progress is not None:
         progress("slice", "taking the difference")
-    feature_slice = slice_feature(runs["with"], runs["without"])
-    graphs = _graphs(code, feature_slice)
-    ran = tuple(test.id for test in runs["with"].tests if test.outcome is not Outcome.SKIPPED)
-    choice = choose_hook_points(
-        feature_slice,
-        graphs,
-        feature=feature.name,
-        distribution=package.distribution,
-        charge=feature.charge,
-        executed_tests=ran,
-    )
-    plan = _plan(package, feature, runs, feature_slice, choice)
+    graphs = _Graphs(code)
+    refinement = refine(runs["with"], runs["without"], graphs.of(runs["with"]))
+    is_moved = refinement is not None and accept(refinement)
+    if refinement is not None and is_moved:
+        runs = {"with": refinement.with_run, "without": refinement.without_run}
+    advice = () if refinement is None or is_moved else (*explain(refinement), _ADVICE)
+    try:
+        plan, feature_slice = _choose(package, feature, runs, graphs, refinement if is_moved else None, advice)
+    except MeterizeError as error:
+        error.details = (*error.details, *advice)
+        raise
     path = plan_path or Path(f"{package.import_name}.{feature.name}.plan.toml")
     write_plan(plan, path)
     return Analysis(
@@ -104,16 +110,50 @@ def _run_suites(
         }
 
 
-def _graphs(code: PackageCode, feature_slice: FeatureSlice) -> dict[CodeId, ControlFlowGraph]:
-    return {name: build_graph(name.file, code.codes(name.file)[name]) for name in feature_slice.union}
+class _Graphs:
+    """The control-flow graphs of code objects, each built once."""
+
+    def __init__(self, code: PackageCode) -> None:
+        self._code = code
+        self._built: dict[CodeId, ControlFlowGraph] = {}
+
+    def of(self, run: CoverageRecord) -> dict[CodeId, ControlFlowGraph]:
+        """Those of all code that the tests of a run execute; what is not in the source (generated code) has none."""
+        return self.all({name for test in run.tests for name in test.executed})
+
+    def all(self, names: Iterable[CodeId]) -> dict[CodeId, ControlFlowGraph]:
+        """Those of the code objects named."""
+        for name in names:
+            if name not in self._built and name in (codes := self._code.codes(name.file)):
+                self._built[name] = build_graph(name.file, codes[name])
+        return {name: self._built[name] for name in names if name in self._built}
 
 
-def _plan(
-    package: Package, feature: Feature, runs: dict[str, CoverageRecord], feature_slice: FeatureSlice, choice: Choice
-) -> HookPlan:
+def _choose(
+    package: Package,
+    feature: Feature,
+    runs: Mapping[str, CoverageRecord],
+    graphs: _Graphs,
+    refinement: Refinement | None,
+    advice: tuple[str, ...],
+) -> tuple[HookPlan, FeatureSlice]:
+    feature_slice = slice_feature(runs["with"], runs["without"])
+    selection = select_tests(runs["with"], runs["without"])
+    choice = choose_hook_points(
+        feature_slice,
+        graphs.all(feature_slice.union),
+        feature=feature.name,
+        distribution=package.distribution,
+        charge=feature.charge,
+        executed_tests=selection.feature_tests,
+    )
+    if refinement is not None:
+        selection = dataclasses.replace(
+            selection, moved_to_feature=refinement.moved_to_feature, moved_to_rest=refinement.moved_to_rest
+        )
     by_size = sorted(feature_slice.union.items(), key=lambda item: (-item[1].bit_count(), item[0]))
     collection_warnings = (message for run in runs.values() for message in run.warnings)
-    return HookPlan(
+    plan = HookPlan(
         package=package.import_name,
         distribution=package.distribution,
         version=package.version,
@@ -124,14 +164,11 @@ def _plan(
         with_command=feature.with_command,
         without_command=feature.without_command,
         cwd=str(feature.cwd),
-        selection=Selection(feature_tests=_ran(runs["with"]), rest_tests=_ran(runs["without"])),
+        selection=selection,
         intersection=size(feature_slice.intersection),
         union=size(feature_slice.union),
         slice_functions=tuple(dict.fromkeys(f"{name.file}:{name.qualname}" for name, _ in by_size)),
         hook_points=choice.hook_points,
-        warnings=tuple(dict.fromkeys((*collection_warnings, *choice.warnings))),
+        warnings=tuple(dict.fromkeys((*collection_warnings, *advice, *choice.warnings))),
     )
-
-
-def _ran(run: CoverageRecord) -> tuple[str, ...]:
-    return tuple(test.id for test in run.tests if test.outcome is not Outcome.SKIPPED)
+    return plan, feature_slice

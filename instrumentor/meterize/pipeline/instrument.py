@@ -75,7 +75,7 @@ def _warnings(plan: HookPlan, package: Package, hooks: tuple[PlacedHook, ...]) -
     found = []
     if plan.version != package.version:
         found.append(
-            f"the plan is for {plan.distribution} {plan.version}; {package.version} is installed, with the same code at its hooks"
+            f"made for {plan.distribution} {plan.version}, and {package.version} is installed; the hooked code is the same"
         )
     for hook in hooks:
         levels = " and ".join("-" + "O" * level for level in hook.missing_at)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from meterize.cpython.versions import CACHE_TAG
@@ -9,7 +11,7 @@ from meterize.errors import TargetError
 from meterize.model.coverage import FireRecord, Outcome
 from meterize.model.package import Package
 from meterize.model.plan import HookPlan
-from meterize.model.report import SuiteVerdict, Verdict
+from meterize.model.report import SuiteRun, TestGroup, Verdict
 from meterize.plan_file import check_interpreter, read_plan
 from meterize.testruns import count_fires
 
@@ -43,21 +45,11 @@ def verify(plan_path: Path, *, target: Target, timeout: float | None = None, pro
 
 def judge(plan: HookPlan, plan_path: Path, package: Package, *, with_run: FireRecord, without_run: FireRecord) -> Verdict:
     """Passed: both suites pass, every feature test fires, no rest test does."""
-    hooks = frozenset(point.id for point in plan.hook_points)
-    feature = _suite(with_run, hooks, should_fire=True)
-    rest = _suite(without_run, hooks, should_fire=False)
-    reasons = []
-    for name, suite in (("with", feature), ("without", rest)):
-        if suite.exit_code != 0:
-            reasons.append(
-                f"the --{name} suite fails on the metered package (exit code {suite.exit_code}): try it after a strip"
-            )
-        if not suite.total:
-            reasons.append(f"the --{name} suite ran no test")
-    if feature.odd:
-        reasons.append(f"{len(feature.odd)} of {feature.total} feature tests did not fire a hook")
-    if rest.odd:
-        reasons.append(f"{len(rest.odd)} of {rest.total} rest tests fired a hook: they use the feature, or the place is wrong")
+    uses = _uses(plan, with_run, without_run)
+    users = _users(plan, with_run, without_run)
+    feature = _group({test: count for test, count in uses.items() if test in users}, should_fire=True)
+    rest = _group({test: count for test, count in uses.items() if test not in users}, should_fire=False)
+    reasons = (*_suite_reasons("with", with_run), *_suite_reasons("without", without_run), *_group_reasons(feature, rest))
     return Verdict(
         package=package,
         plan=plan,
@@ -65,26 +57,51 @@ def judge(plan: HookPlan, plan_path: Path, package: Package, *, with_run: FireRe
         passed=not reasons,
         feature=feature,
         rest=rest,
-        reasons=tuple(reasons),
+        with_suite=_suite(with_run),
+        without_suite=_suite(without_run),
+        reasons=reasons,
         warnings=tuple(dict.fromkeys((*with_run.warnings, *without_run.warnings))),
     )
 
 
-def _suite(run: FireRecord, hooks: frozenset[str], *, should_fire: bool) -> SuiteVerdict:
-    uses = {
-        test.id: sum(count for hook, count in test.fires.items() if hook in hooks)
-        for test in run.tests
-        if test.outcome is not Outcome.SKIPPED
-    }
-    return SuiteVerdict(
-        command=run.command,
-        exit_code=run.exit_code,
-        total=len(uses),
-        fired=sum(1 for count in uses.values() if count),
-        odd=tuple(test for test, count in uses.items() if bool(count) is not should_fire),
-        uses={test: count for test, count in uses.items() if count},
-        seconds=run.seconds,
-    )
+def _uses(plan: HookPlan, *runs: FireRecord) -> Counter[str]:
+    """How often each test that was not skipped passed the plan's hooks, in both runs together."""
+    hooks = frozenset(point.id for point in plan.hook_points)
+    uses: Counter[str] = Counter()
+    for test in (test for run in runs for test in run.tests if test.outcome is not Outcome.SKIPPED):
+        uses[test.id] += sum(count for hook, count in test.fires.items() if hook in hooks)
+    return uses
+
+
+def _users(plan: HookPlan, with_run: FireRecord, without_run: FireRecord) -> frozenset[str]:
+    """The tests that should fire: those of ``--with`` alone, sorted as the plan has them sorted."""
+    asked = {test.id for test in with_run.tests} - {test.id for test in without_run.tests}
+    return frozenset((asked - set(plan.selection.moved_to_rest)) | set(plan.selection.moved_to_feature))
+
+
+def _group(uses: Mapping[str, int], *, should_fire: bool) -> TestGroup:
+    fired = {test: count for test, count in uses.items() if count}
+    odd = tuple(test for test in uses if (test in fired) is not should_fire)
+    return TestGroup(total=len(uses), fired=len(fired), odd=odd, uses=fired)
+
+
+def _suite(run: FireRecord) -> SuiteRun:
+    return SuiteRun(command=run.command, exit_code=run.exit_code, seconds=run.seconds)
+
+
+def _suite_reasons(name: str, run: FireRecord) -> Iterator[str]:
+    if run.exit_code != 0:
+        yield f"the --{name} suite fails on the metered package (exit code {run.exit_code}): try it after a strip"
+
+
+def _group_reasons(feature: TestGroup, rest: TestGroup) -> Iterator[str]:
+    for name, group in (("feature", feature), ("rest", rest)):
+        if not group.total:
+            yield f"no {name} test ran"
+    if feature.odd:
+        yield f"{len(feature.odd)} of {feature.total} feature tests did not fire a hook"
+    if rest.odd:
+        yield f"{len(rest.odd)} of {rest.total} rest tests fired a hook: they use the feature, or the place is wrong"
 
 
 def _require_installed(plan: HookPlan, package: Package) -> None:

@@ -66,7 +66,12 @@ def _plan(table: Table) -> HookPlan:
         )
     selection_table = table.table("selection")
     slice_table = table.table("slice")
-    selection = Selection(feature_tests=selection_table.texts("feature_tests"), rest_tests=selection_table.texts("rest_tests"))
+    selection = Selection(
+        feature_tests=selection_table.texts("feature_tests"),
+        rest_tests=selection_table.texts("rest_tests"),
+        moved_to_feature=selection_table.texts("moved_to_feature"),
+        moved_to_rest=selection_table.texts("moved_to_rest"),
+    )
     plan = HookPlan(
         package=table.text("package"),
         distribution=table.text("distribution"),

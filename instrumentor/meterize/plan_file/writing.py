@@ -35,6 +35,10 @@ _SELECTION: Final = """
 [selection]
 """
 
+_MOVED: Final = """\
+# Of these, the tests that stand where the two commands did not put them, because of what they execute (--refine).
+"""
+
 _SHORT_ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
 
 
@@ -108,6 +112,9 @@ def _pieces(plan: HookPlan) -> Iterator[str]:
     yield _SELECTION
     yield _list("feature_tests", plan.selection.feature_tests)
     yield _list("rest_tests", plan.selection.rest_tests)
+    yield _MOVED
+    yield _list("moved_to_feature", plan.selection.moved_to_feature)
+    yield _list("moved_to_rest", plan.selection.moved_to_rest)
 
 
 def _stanza(point: HookPoint) -> Iterator[str]:

@@ -1,0 +1,116 @@
+"""Sorting tests by what they execute: synthetic suites whose users of the feature are known."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from meterize.flow import build_graph
+from meterize.model.code import CodeId
+from meterize.model.coverage import CoverageRecord, Outcome, TestRecord
+from meterize.refining import explain, refine
+
+SOURCE = """
+def shared():
+    return 1
+
+def export():
+    return 2
+
+def import_():
+    return 3
+"""
+CODES = {code.co_name: code for code in compile(SOURCE, "pkg/m.py", "exec").co_consts if hasattr(code, "co_name")}
+IDS = {name: CodeId(file="pkg/m.py", qualname=name, first_line=code.co_firstlineno) for name, code in CODES.items()}
+GRAPHS = {IDS[name]: build_graph("pkg/m.py", code) for name, code in CODES.items()}
+ALL = (1 << 64) - 1
+
+
+def suite(*tests: tuple[str, str], outside: str = "", outcome: Outcome = Outcome.PASSED) -> CoverageRecord:
+    """Tests by id and the functions that they call, one word each."""
+    records = tuple(
+        TestRecord(id=name, outcome=outcome, executed={IDS[called]: ALL for called in calls.split()}) for name, calls in tests
+    )
+    at_import = {IDS[called]: ALL for called in outside.split()}
+    return CoverageRecord(command="", tests=records, outside=at_import, exit_code=0, seconds=0.0)
+
+
+def many(prefix: str, calls: str, count: int) -> list[tuple[str, str]]:
+    return [(f"{prefix}{number}", calls) for number in range(count)]
+
+
+def test_a_clean_selection_is_left_alone() -> None:
+    assert refine(suite(*many("f", "shared export", 5)), suite(*many("r", "shared", 9)), GRAPHS) is None
+
+
+def test_users_among_the_rest_join_and_others_leave() -> None:
+    found = refine(
+        suite(*many("f", "shared export", 8), ("idle", "shared")),
+        suite(*many("r", "shared", 9), ("generic", "shared export")),
+        GRAPHS,
+    )
+    assert found is not None
+    assert found.moved_to_feature == ("generic",)
+    assert found.moved_to_rest == ("idle",)
+    assert [way.code for way in found.evidence] == [IDS["export"]]
+    assert {test.id for test in found.with_run.tests} == {*(f"f{n}" for n in range(8)), "generic"}
+    assert {test.id for test in found.without_run.tests} == {*(f"r{n}" for n in range(9)), "idle"}
+    sentences = " ".join(explain(found))
+    assert "generic" in sentences
+    assert "idle" in sentences
+
+
+def test_a_feature_may_have_several_ways_in() -> None:
+    found = refine(
+        suite(*many("e", "shared export", 8), *many("i", "shared import_", 5)),
+        suite(*many("r", "shared", 30), ("both", "export import_")),
+        GRAPHS,
+    )
+    assert found is not None
+    assert found.moved_to_feature == ("both",)
+    assert found.moved_to_rest == ()
+    assert {way.code.qualname for way in found.evidence} == {"export", "import_"}
+
+
+def test_common_ground_is_no_way_in() -> None:
+    """What feature tests without the feature run is run by all the rest too: they leave, the rest does not join."""
+    found = refine(suite(*many("f", "export", 9), *many("idle", "shared", 6)), suite(*many("r", "shared", 13)), GRAPHS)
+    assert found is not None
+    assert found.moved_to_feature == ()
+    assert len(found.moved_to_rest) == 6
+
+
+def test_code_that_runs_outside_tests_proves_nothing() -> None:
+    assert refine(suite(*many("f", "export", 5)), suite(*many("r", "export", 5), outside="export"), GRAPHS) is None
+
+
+def test_skipped_tests_take_no_part() -> None:
+    found = refine(
+        suite(*many("f", "export", 5)),
+        suite(*many("r", "export", 2), outcome=Outcome.SKIPPED),
+        GRAPHS,
+    )
+    assert found is None
+
+
+def test_a_test_of_both_commands_is_one_of_the_rest() -> None:
+    assert refine(suite(("a", "export"), ("b", "shared")), suite(("b", "shared")), GRAPHS) is None
+
+
+@pytest.mark.parametrize("calls", ["", "shared"])
+def test_nothing_can_be_said_without_a_difference(calls: str) -> None:
+    assert refine(suite(*many("f", calls, 3)), suite(*many("r", calls, 40)), GRAPHS) is None
+
+
+@given(st.data())
+def test_every_test_ends_on_exactly_one_side(data: st.DataObject) -> None:
+    calls = st.lists(st.sampled_from(["shared", "export", "import_"]), unique=True, max_size=3).map(" ".join)
+    feature = [(f"f{number}", called) for number, called in enumerate(data.draw(st.lists(calls, max_size=12)))]
+    rest = [(f"r{number}", called) for number, called in enumerate(data.draw(st.lists(calls, max_size=12)))]
+    found = refine(suite(*feature), suite(*rest), GRAPHS)
+    if found is not None:
+        sides = [*(test.id for test in found.with_run.tests), *(test.id for test in found.without_run.tests)]
+        assert sorted(sides) == sorted([name for name, _ in (*feature, *rest)])
+        assert found.moved_to_feature or found.moved_to_rest
+        assert found.with_run.tests
