@@ -40,7 +40,7 @@ class Stretch:
 def find_blocks(code: CodeType) -> list[Stretch]:
     """The blocks in code order, dead ones too. Raises InternalError where the library and our decoding disagree."""
     instructions = decode(code)
-    graph = ControlFlowGraph.from_bytecode(ConcreteBytecode.from_code(code).to_bytecode())
+    graph = _library_graph(code)
     ends = _ends(graph, instructions)
     block_at = {start: index for index, start in enumerate((0, *ends[:-1]))}
     successors = [_successors(graph, index, instructions[end - 1], block_at) for index, end in enumerate(ends)]
@@ -57,6 +57,14 @@ def find_blocks(code: CodeType) -> list[Stretch]:
             )
         )
     return stretches
+
+
+def _library_graph(code: CodeType) -> ControlFlowGraph:
+    concrete = ConcreteBytecode.from_code(code)
+    # The library names the variables too, and runs out of names where a comprehension's own variable is free around it
+    # (3.13, bytecode 0.19.1). Blocks don't depend on names: give it one for every slot.
+    concrete.varnames = [*code.co_varnames, *code.co_cellvars, *code.co_freevars]
+    return ControlFlowGraph.from_bytecode(concrete.to_bytecode())
 
 
 def _ends(graph: ControlFlowGraph, instructions: Sequence[Instruction]) -> list[int]:
