@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import reduce
+from typing import Final
 
 from .errors import TestsError, UsageError
 from .model.code import CodeId, InstructionMask
 from .model.coverage import CoverageRecord, Executed, Outcome
 from .model.plan import Selection
 from .model.slice import FeatureSlice
+
+_FEW: Final = 2
+_MANY: Final = 5
+"""A feature's tests meet in a few functions; those of all the rest need many."""
 
 
 def select_tests(with_run: CoverageRecord, without_run: CoverageRecord) -> Selection:
@@ -35,13 +41,52 @@ def slice_feature(with_run: CoverageRecord, without_run: CoverageRecord) -> Feat
     """The feature's own instructions: with − without, exactly as ``select_tests`` divides the tests.
 
     What the rest's run executes outside any test (import, collection, session fixtures) is the rest's. ``by_test`` has every
-    feature test, also one that executes nothing of its own. Raises as ``select_tests`` does.
+    feature test, also one that executes nothing of its own. Raises as ``select_tests`` does, and UsageError where the two
+    runs are evidently swapped.
     """
     selection = select_tests(with_run, without_run)
+    feature_slice = _slice(selection.feature_tests, with_run, without_run)
+    if _is_all_over(feature_slice) and _is_in_one_place(_slice(selection.rest_tests, without_run, with_run)):
+        raise UsageError(
+            "--with and --without look swapped: what only --without runs is in one place, what only --with runs is not",
+            slug="swapped",
+            hint="--with runs the tests that use the feature, --without those that do not. If that is so here, --without runs"
+            " too little: let it run the rest of the suite.",
+        )
+    return feature_slice
+
+
+def _slice(tests: tuple[str, ...], with_run: CoverageRecord, without_run: CoverageRecord) -> FeatureSlice:
     taken = _union([without_run.outside, *_by_test(without_run, "without").values()])
     executed = _by_test(with_run, "with")
-    by_test = {test: _difference(executed[test], taken) for test in selection.feature_tests}
+    by_test = {test: _difference(executed[test], taken) for test in tests}
     return FeatureSlice(intersection=reduce(_intersection, by_test.values()), union=_union(by_test.values()), by_test=by_test)
+
+
+def _is_all_over(feature_slice: FeatureSlice) -> bool:
+    """The look of what is no feature: of many tests hardly one has code of its own, or they meet nowhere."""
+    hardly = len(feature_slice.by_test) // 10 > _noticeable(feature_slice)
+    return hardly or _functions_needed(feature_slice) > _MANY
+
+
+def _is_in_one_place(feature_slice: FeatureSlice) -> bool:
+    """The look of a feature."""
+    return 2 * _noticeable(feature_slice) > len(feature_slice.by_test) and _functions_needed(feature_slice) <= _FEW
+
+
+def _noticeable(feature_slice: FeatureSlice) -> int:
+    return sum(1 for executed in feature_slice.by_test.values() if executed)
+
+
+def _functions_needed(feature_slice: FeatureSlice) -> int:
+    """How many code objects it takes until each test that has code of its own runs one of them (greedy, so at most)."""
+    left = [frozenset(executed) for executed in feature_slice.by_test.values() if executed]
+    needed = 0
+    while left:
+        [(most, _)] = Counter(code for codes in left for code in codes).most_common(1)
+        left = [codes for codes in left if most not in codes]
+        needed += 1
+    return needed
 
 
 def _by_test(run: CoverageRecord, name: str) -> dict[str, Executed]:

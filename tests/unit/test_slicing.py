@@ -85,6 +85,35 @@ def test_a_run_without_tests_is_refused_by_name(skipped: dict[str, Masks] | None
     assert raised.value.slug == "no-tests"
 
 
+def others(count: int) -> list[CodeId]:
+    return [CodeId(file="p/o.py", qualname=f"o{number}", first_line=number) for number in range(count)]
+
+
+def test_swapped_runs_are_refused_where_it_is_evident() -> None:
+    feature = run({"a": {F: 1}, "b": {F: 3}})
+    rest = run({code.qualname: {code: 1} for code in others(9)})
+    assert slice_feature(feature, rest).intersection == {F: 1}
+    with pytest.raises(UsageError, match="swapped") as raised:
+        slice_feature(rest, feature)
+    assert raised.value.slug == "swapped"
+    assert "--without" in raised.value.hint
+
+
+def test_runs_with_hardly_anything_of_their_own_are_refused_as_swapped_too() -> None:
+    feature = run({"a": {F: 3}, "b": {F: 3}})
+    rest = run({f"t{number}": {F: 1, **({G: 1} if number == 0 else {})} for number in range(20)})
+    assert slice_feature(feature, rest).union == {F: 2}
+    with pytest.raises(UsageError, match="swapped"):
+        slice_feature(rest, feature)
+
+
+def test_a_feature_of_many_ways_in_is_not_taken_for_swapped() -> None:
+    """Many places on both sides: nothing tells which is meant."""
+    one = run({code.qualname: {code: 1} for code in others(9)})
+    other = run({code.qualname: {code: 2} for code in others(9)[::-1]} | {"last": {F: 1}})
+    assert len(slice_feature(one, run({test.id + "'": test.executed for test in other.tests})).by_test) == 9
+
+
 masks = st.dictionaries(st.sampled_from([F, G]), st.integers(0, 255), max_size=2)
 
 
