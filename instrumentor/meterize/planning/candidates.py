@@ -50,18 +50,19 @@ class Candidate:
         return max(place.block.loop_depth for place in self.places)
 
     def cost(self, most: int) -> Cost:
-        """Cheap is good: a function of the feature's own, well known, outside loops, a caller of the others, with few places.
+        """Cheap is good: a function of the feature's own, well known, outside loops, sharing few tests with others, a caller
+        of the others, with few places.
 
         The first element counts candidates, because few are better than good ones. ``most`` is the size of the whole slice.
         """
         name = obscurity(self.graph.code.qualname)
-        return (1, int(not self.whole), name, self.loop_depth, most - self.reaches, len(self.places))
+        shared = self.tests.bit_count()  # added up: all tests once, and once more for each hook beyond the first
+        return (1, int(not self.whole), name, self.loop_depth, shared, most - self.reaches, len(self.places))
 
     @property
-    def order(self) -> tuple[str, int, str, int]:
-        """File and line; decides between equals."""
-        code = self.graph.code
-        return code.file, code.first_line, code.qualname, self.places[0].offset
+    def order(self) -> tuple[str, int, int]:
+        """File, line, offset: the order of a plan, and what decides between equals."""
+        return self.graph.code.file, self.places[0].line, self.places[0].offset
 
 
 class _Tests:

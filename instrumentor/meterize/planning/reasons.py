@@ -20,27 +20,27 @@ _MANY: Final = 5
 """More hook points than this are no plan that somebody meant."""
 
 _BEGINNINGS: Final = {
-    "function": "each call of it begins",
-    "generator": "each iteration over it begins",
-    "coroutine": "each awaited run of it begins",
-    "async-generator": "each iteration over it begins",
+    "function": "Each call of it begins here",
+    "generator": "Each iteration over it begins here",
+    "coroutine": "Each awaited run of it begins here",
+    "async-generator": "Each iteration over it begins here",
 }
 
 
 def explain(candidate: Candidate, place: Place, *, tests: int, charge: Charge) -> str:
     """Why this place is right: who passes it, and what follows from it."""
     name = candidate.graph.code.qualname
-    who = _share(place.tests.bit_count(), tests)
+    who = _who(place.tests.bit_count(), tests, "passes", "pass")
     if candidate.whole:
-        runs = f"Only the feature runs {name}: {who} pass this place, and no rest test enters the function."
-        where = f"Here {_BEGINNINGS[candidate.graph.kind]}"
+        runs = f"No rest test enters {name}; {who} here."
+        where = _BEGINNINGS[candidate.graph.kind]
     else:
-        runs = f"{name} is shared, but {who} pass this place and no rest test does."
-        where = "Here its own way begins"
+        runs = f"{name} is shared, but no rest test passes here; {who}."
+        where = "The feature's own way begins here"
     if charge is Charge.ON_SUCCESS:
-        where = "Here its work has succeeded"
+        where = "Its work has succeeded here"
     others = candidate.leads_to - 1
-    leads = f", and nothing else leads to {others} more instructions of the slice." if others > 0 else "."
+    leads = f", and nothing else leads to {others} more of its instructions." if others > 0 else "."
     loop = " It is inside a loop." if place.block.loop_depth else ""
     return f"{runs} {where}{leads}{loop}"
 
@@ -78,21 +78,24 @@ def nothing_unique(feature_slice: FeatureSlice, distribution: str, charge: Charg
 def _unnoticed(tests: Sequence[str], uncovered: Sequence[str]) -> Iterator[str]:
     if uncovered:
         yield (
-            f"{_share(len(uncovered), len(tests))} run nothing that is the feature's own, so that no hook can notice them:"
-            f" {_some(uncovered)}. Do they use the feature? Else leave them out of --with."
+            f"{_who(len(uncovered), len(tests), 'runs', 'run')} nothing that is the feature's own, so that no hook can notice"
+            f" them: {_some(uncovered)}. Do they use the feature? Else leave them out of --with."
         )
 
 
 def _several(chosen: Sequence[Candidate], tests: Sequence[str]) -> Iterator[str]:
     if len(chosen) == 1:
         return
-    many = " That many are rarely meant: check the two selections." if len(chosen) > _MANY else ""
+    many = " So many are rarely meant: check the two selections." if len(chosen) > _MANY else ""
     yield f"no single place notices every feature test that can be noticed: {len(chosen)} ways in are hooked.{many}"
+    lonely = []
     for candidate in chosen:
         others = reduce(or_, (other.tests for other in chosen if other is not candidate))
         alone = candidate.tests & ~others
         if alone.bit_count() == 1:
-            yield f"{_where(candidate)} is hooked for the sake of one test, {_names(tests, alone)[0]}: does it use the feature?"
+            lonely.append(f"{_where(candidate)} for {_names(tests, alone)[0]}")
+    if lonely:
+        yield f"hooked for the sake of one test: {_some(lonely)}. Does it use the feature?"
 
 
 def _overlaps(chosen: Sequence[Candidate], tests: Sequence[str]) -> Iterator[str]:
@@ -102,15 +105,15 @@ def _overlaps(chosen: Sequence[Candidate], tests: Sequence[str]) -> Iterator[str
         once |= candidate.tests
     if twice:
         yield (
-            f"{_share(twice.bit_count(), len(tests))} pass several hook points ({_some(_names(tests, twice))}): where one use"
-            " does that, it counts several times."
+            f"{_who(twice.bit_count(), len(tests), 'passes', 'pass')} several hook points ({_some(_names(tests, twice))}):"
+            " where one use does that, it counts several times."
         )
 
 
 def _loops(chosen: Sequence[Candidate]) -> Iterator[str]:
-    for candidate in chosen:
-        if candidate.loop_depth:
-            yield f"{_where(candidate)} is inside a loop: one use may count several times."
+    inside = [_where(candidate) for candidate in chosen if candidate.loop_depth]
+    if inside:
+        yield f"inside a loop, so that one use may count several times: {_some(inside)}."
 
 
 def _where(candidate: Candidate) -> str:
@@ -121,8 +124,11 @@ def _names(tests: Sequence[str], mask: TestMask) -> list[str]:
     return [test for number, test in enumerate(tests) if mask >> number & 1]
 
 
-def _share(count: int, of: int) -> str:
-    return f"all {of} feature tests" if count == of else f"{count} of {of} feature tests"
+def _who(count: int, of: int, one: str, many: str) -> str:
+    """Who does it, with the verb."""
+    if count == of:
+        return f"all {of} feature tests {many}" if of > 1 else f"the only feature test {one}"
+    return f"{count} of {of} feature tests {one if count == 1 else many}"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -81,7 +81,7 @@ def _noted(codes: Mapping[CodeId, CodeType]) -> Iterator[dict[CodeId, int]]:
 
 @contextlib.contextmanager
 def _monitored(codes: Mapping[CodeType, CodeId], note: Callable[[CodeType, int], object]) -> Iterator[None]:
-    monitoring, tool = sys.monitoring, 3
+    monitoring, tool = sys.monitoring, 4  # hypothesis has 3
     monitoring.use_tool_id(tool, "test of planning")
     monitoring.register_callback(tool, monitoring.events.INSTRUCTION, note)
     for code in codes:

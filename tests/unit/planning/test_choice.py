@@ -145,8 +145,8 @@ def test_generators_and_coroutines_are_hooked_where_they_begin(package) -> None:
         graph = small.graphs[point.code]
         assert point.offset == graph.blocks[0].hook_offset
     assert [point.code.qualname for point in choice.hook_points] == ["pieces", "fetch"]
-    assert "each iteration over it begins" in choice.hook_points[0].why
-    assert "each awaited run" in choice.hook_points[1].why
+    assert "Each iteration over it begins" in choice.hook_points[0].why
+    assert "Each awaited run" in choice.hook_points[1].why
 
 
 @pytest.mark.parametrize(
