@@ -38,6 +38,7 @@ class Notifier:
         self._wake: Any = None
         self._gone: Any = None
         self._thread_id = 0
+        self._is_last = False
 
     def flush(self) -> None:
         """Append what the spool does not have. What can't be written now stays and is offered again next time."""
@@ -86,6 +87,13 @@ class Notifier:
                     return
                 System.sleep(0.0005)
 
+    def finish(self) -> None:
+        """The last flush, by the thread if there is one: no signal comes in there."""
+        if self._wake is None:
+            self.flush()
+        self._is_last = True
+        self.stop()
+
     def restart_in_child(self, incarnation: str) -> None:
         """Begin a file of one's own; the parent's thread is not here, and its locks may never be released."""
         self._file = SpoolFile(self._folder, incarnation)
@@ -94,7 +102,11 @@ class Notifier:
 
     def _run(self, wake: Any, gone: Any) -> None:
         self._thread_id = get_native_id()
-        while not wake.acquire(True, self._seconds):
+        is_over = False
+        while not is_over:
+            is_over = wake.acquire(True, self._seconds)
+            if is_over and not self._is_last:
+                break
             try:
                 self.flush()
             except Exception:  # noqa: BLE001, S112 - nothing of the application runs here, and nobody would see it

@@ -91,8 +91,7 @@ class Runtime:
     def finish(self) -> None:
         """At exit: the last uses."""
         self._finished = True
-        self._notifier.stop()
-        self._notifier.flush()
+        self._notifier.finish()
 
     def before_fork(self) -> None:
         """No second thread, and nothing half done, while the process is copied."""

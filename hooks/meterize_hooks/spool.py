@@ -101,11 +101,14 @@ class SpoolFile:
             return System.open(self._path, flags, 0o600)
 
 
-def _make_folder(folder: str) -> None:
+def _make_folder(folder: str, mode: int = 0o700) -> None:
     """Private from its first moment; the folders above it as the user's umask says."""
-    parent = dirname(folder)
-    System.makedirs(parent, exist_ok=True)
     try:
-        System.mkdir(folder, 0o700)
+        System.mkdir(folder, mode)
     except FileExistsError:
         return
+    except FileNotFoundError:
+        if dirname(folder) == folder:
+            raise
+        _make_folder(dirname(folder), 0o777)
+        System.mkdir(folder, mode)

@@ -15,7 +15,6 @@ class System:
     fstat = staticmethod(os.fstat)
     ftruncate = staticmethod(os.ftruncate)
     getpid = staticmethod(os.getpid)
-    makedirs = staticmethod(os.makedirs)
     mkdir = staticmethod(os.mkdir)
     open = staticmethod(os.open)
     stat = staticmethod(os.stat)
