@@ -91,7 +91,7 @@ class Bench:
         main = self.folder / "main.py"
         main.write_text(textwrap.dedent(script))
         done = subprocess.run(
-            [sys.executable, *options, str(main)],
+            [sys.executable, *([] if hooks else ["-S"]), *options, str(main)],
             env=variables,
             check=False,
             cwd=self.folder,
