@@ -74,7 +74,7 @@ def make_folder(path: Path, mode: int, like: os.stat_result) -> None:
 
 def duplicate(source: Path, target: Path) -> None:
     """Make ``target`` the same file as ``source``: by a link, which keeps everything, or else by as good a copy as can be."""
-    target.unlink(missing_ok=True)
+    remove(target)
     try:
         target.hardlink_to(source)
     except OSError as error:
@@ -112,10 +112,10 @@ def sync_folders(folders: Iterable[Path]) -> None:
 
 def remove(path: Path) -> None:
     """Remove a file or a whole folder, if it is there."""
-    if path.is_dir() and not path.is_symlink():
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    elif path.is_dir():
         shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def remove_if_empty(folder: Path) -> None:

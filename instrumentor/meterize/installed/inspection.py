@@ -65,7 +65,7 @@ def _judge(site: Path, manifest: Manifest, file: ManagedFile, version: str | Non
         return _Finding(
             condition=Condition.OTHER_INTERPRETER,
             meaning=f"The hooks are for {manifest.interpreter}; this interpreter is {CACHE_TAG} and does not run them.",
-            advice=f"Use the environment's own interpreter (--python PATH), or strip it and analyze again.",
+            advice="Use the environment's own interpreter (--python PATH), or strip it and analyze again.",
         )
     current, source = read(site / file.pyc), read(site / file.source)
     if current is None or digest(current) != file.digest:

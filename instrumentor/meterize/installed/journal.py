@@ -73,7 +73,7 @@ def settle(site: Path) -> bool:
         finish(site, _read(site / _FINISH))
     elif (site / _UNDO).exists():
         undo(site, _read(site / _UNDO))
-    (site / _NEW).unlink(missing_ok=True)
+    remove(site / _NEW)
     return finished
 
 
@@ -96,7 +96,7 @@ def _undo_step(site: Path, step: Step) -> None:
         (site / step.saved).replace(target)
         if not step.is_folder:
             # Two names of one file: renaming one over the other does nothing (rename(2)).
-            (site / step.saved).unlink(missing_ok=True)
+            remove(site / step.saved)
     elif step.saved is None and swapped:
         remove(target)
     if step.staged is not None:
@@ -127,7 +127,7 @@ def _restore_times(site: Path, times: list[tuple[str, int]]) -> None:
 def _forget(site: Path, name: str, journal: Journal) -> None:
     folders = {(site / each.folder) for each in journal.times}
     sync_folders(folder for folder in folders if folder.is_dir())
-    (site / name).unlink(missing_ok=True)
+    remove(site / name)
     sync_folders([site / STORE])
 
 

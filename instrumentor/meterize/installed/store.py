@@ -1,14 +1,17 @@
 """The ``.meterize`` folder in a site folder: what lies where in it, how it comes and how it goes.
 
 The site folder's own time stamp has to survive both. So a store that is being made, or being removed, bears in its name the
-stamp that the site folder shall have once it is gone: ``.meterize.<ns>``. Whoever finds one can finish the work.
+stamp that the site folder shall have once it is gone: ``.meterize.<ns>``. Whoever finds one can finish the work. Removing
+that folder is the last thing to spoil the stamp: an extended attribute of the site folder remembers it until it is set.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,6 +25,7 @@ STATE: Final = f"{STORE}/.site.json"
 MODE: Final = 0o600
 FOLDER_MODE: Final = 0o700
 _SCHEMA: Final = 1
+_ATTRIBUTE: Final = "user.meterize.mtime_ns"
 _UNFINISHED: Final = re.compile(r"\.meterize\.(\d{1,19})")
 
 
@@ -101,15 +105,34 @@ def retire_store(site: Path) -> None:
     if store.is_dir() and not metered_folders(site):
         store.replace(site / f"{STORE}.{read_state(site).before_ns}")
     for unfinished, before_ns in _unfinished_stores(site):
+        _remember_time(site, before_ns)
         remove(unfinished)
         sync_folders([site])
         set_times(site, mtime_ns=before_ns)
+    if (remembered_ns := _remembered_time(site)) is not None:
+        set_times(site, mtime_ns=remembered_ns)
+        os.removexattr(site, _ATTRIBUTE)
 
 
 def is_unfinished(site: Path) -> bool:
     """Whether making or removing a store was cut short."""
     store = site / STORE
-    return any(_unfinished_stores(site)) or (store.is_dir() and not metered_folders(site))
+    is_empty = store.is_dir() and not metered_folders(site)
+    return is_empty or any(_unfinished_stores(site)) or _remembered_time(site) is not None
+
+
+def _remember_time(site: Path, mtime_ns: int) -> None:
+    # Where the file system has no such attributes, a kill at that very step costs the site folder its time stamp.
+    with suppress(OSError):
+        os.setxattr(site, _ATTRIBUTE, str(mtime_ns).encode())
+
+
+def _remembered_time(site: Path) -> int | None:
+    try:
+        value = os.getxattr(site, _ATTRIBUTE)
+    except OSError:
+        return None
+    return int(value) if value.isdigit() and len(value) < 20 else None
 
 
 def _unfinished_stores(site: Path) -> Iterator[tuple[Path, int]]:

@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 
 from meterize.errors import TargetError
 
-from .disk import duplicate, failures_explained, make_folder, set_times, sync_folders, write
+from .disk import duplicate, failures_explained, make_folder, remove, set_times, sync_folders, write
 from .journal import FolderTime, Journal, Step, begin, decide, finish, is_pending, settle
 from .lock import lock
 from .store import FOLDER_MODE, STORE, is_unfinished, make_store, retire_store
@@ -110,18 +110,15 @@ def commit(site: Path, changes: Sequence[Change], *, site_mtime_ns: int | None, 
             _swap(site, journal)
             decide(site)
     except BaseException:
-        _take_back(site)
+        _settle(site)
         raise
-    with failures_explained(site, _DECIDED):
-        finish(site, journal)
-        retire_store(site)
-
-
-def _take_back(site: Path) -> None:
-    """Undo in this process what can be; a decided change stays."""
-    with failures_explained(site, _TORN):
-        settle(site)
-        retire_store(site)
+    try:
+        with failures_explained(site, _DECIDED):
+            finish(site, journal)
+            retire_store(site)
+    except KeyboardInterrupt:
+        _settle(site)
+        raise
 
 
 def _draw_up(site: Path, changes: Sequence[Change], begun_ns: int, left_ns: int, emptied: Iterable[str]) -> Journal:
@@ -222,5 +219,5 @@ def _swap(site: Path, journal: Journal) -> None:
         if step.staged is not None:
             (site / step.staged).replace(target)
         elif not step.is_folder:
-            target.unlink(missing_ok=True)
+            remove(target)
     sync_folders((site / step.target).parent for step in journal.steps)

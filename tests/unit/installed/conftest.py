@@ -107,7 +107,8 @@ def make_modules(
     for file in files:
         source = (package.site / file).read_bytes()
         table = ("meterize", 1, package.distribution, package.version, ())
-        prologue = f"METERED = [{note!r}]\nTABLE = {table!r}\ntry:\n    import meterize_hooks\nexcept ImportError:\n    pass\n".encode()
+        arming = "try:\n    import meterize_hooks\nexcept ImportError:\n    pass\n"
+        prologue = f"METERED = [{note!r}]\nTABLE = {table!r}\n{arming}".encode()
         for level in optimizations:
             code = compile_module(prologue + source, str(package.site / file), level)
             place = HookSite(id=f"{package.distribution}/x/1", path=(0,), offset=2, mechanism="inline")
