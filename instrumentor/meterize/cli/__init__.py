@@ -7,9 +7,16 @@ from collections.abc import Sequence
 # arming prologue of a rewritten module finds no runtime, which it takes for "unmetered". Before any third-party import.
 sys.modules["meterize_hooks"] = None  # type: ignore[assignment]
 
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, as shells have it: 128 and the number of SIGINT."""
+
 
 def main(search_path: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code; ``search_path`` is where the target's packages are, if not ``sys.path``."""
-    from .app import run
+    try:
+        from .app import run
 
-    sys.exit(run(sys.argv[1:], search_path))
+        code = run(sys.argv[1:], search_path)
+    except KeyboardInterrupt:  # Ctrl-C before the command line had its hands on anything
+        code = INTERRUPTED
+    sys.exit(code)

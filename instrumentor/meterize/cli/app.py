@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
-import tempfile
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
@@ -15,10 +12,9 @@ from typing import NoReturn
 import click
 
 from meterize import __version__
-from meterize.errors import InternalError, MeterizeError, UsageError
 from meterize.pipeline import Target
 
-from . import output
+from . import failure, output
 from .analyze import analyze
 from .completion import completion
 from .instrument import instrument
@@ -27,7 +23,7 @@ from .strip import strip
 from .usage import usage
 from .verify import verify
 
-INTERRUPTED = 130
+USAGE = 2
 
 
 class OrderedGroup(click.Group):
@@ -38,7 +34,11 @@ class OrderedGroup(click.Group):
         return list(self.commands)
 
 
-@click.group(cls=OrderedGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=OrderedGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.version_option(__version__, prog_name="meterize")
 @click.option(
     "--python",
@@ -46,7 +46,8 @@ class OrderedGroup(click.Group):
     type=click.Path(path_type=Path),
     help="Work on the environment of this interpreter (or of this venv folder) instead of the tool's own.",
 )
-def app(python: Path | None) -> None:
+@click.pass_context
+def app(context: click.Context, python: Path | None) -> int | None:
     """Meter one feature of an installed Python package, without touching its source.
 
     \b
@@ -56,12 +57,17 @@ def app(python: Path | None) -> None:
       meterize usage
       meterize strip tablib
 
-    Exit codes: 0 ok, 1 findings, 2 usage, 3 your tests failed, 4 target or environment, 70 our bug.
+    Exit codes: 0 ok, 1 findings, 2 usage, 3 your tests failed, 4 target or environment, 70 our bug,
+    130 interrupted.
     """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help(), err=True)
+        return USAGE
     if python is not None:
         from .elsewhere import hand_over
 
         hand_over(python, sys.argv[1:])
+    return None
 
 
 for command in (analyze, instrument, status, verify, usage, strip, completion):
@@ -71,58 +77,33 @@ for command in (analyze, instrument, status, verify, usage, strip, completion):
 def run(arguments: Sequence[str], search_path: Sequence[str] | None = None) -> int:
     """Run one command line; returns its exit code. Every error of the tool ends here."""
     target = Target() if search_path is None else Target(search_path=search_path)
-    signal.signal(signal.SIGTERM, _terminate)
+    stream = output.prepare()
+    _end_on_signals()
     try:
         result = app.main(args=list(arguments), prog_name="meterize", standalone_mode=False, obj=target)
         sys.stdout.flush()
     except Exception as error:  # noqa: BLE001 - the one catch: whatever went wrong becomes an answer, not a traceback
-        return _answer(error, as_json="--json" in arguments)
+        return failure.answer(error, as_json="--json" in arguments)
     except KeyboardInterrupt:
-        return _interrupted()
+        return failure.interrupted()
+    except SystemExit:
+        if sys.stdout is stream:
+            raise
+        # The reader of our pipe has gone: click exchanges stdout and leaves with 1, which means findings here.
+        return 0
     return result if isinstance(result, int) else 0
 
 
-def _answer(error: Exception, *, as_json: bool) -> int:
-    """Say what went wrong; returns the exit code."""
-    match error:
-        case MeterizeError():
-            output.show_error(error, as_json=as_json)
-            return error.exit_code
-        case click.exceptions.Exit():
-            return error.exit_code
-        case click.Abort():  # click's word for Ctrl-C
-            return _interrupted()
-        case click.ClickException():
-            output.show_error(_usage_error(error), as_json=as_json)
-            return error.exit_code
-        case BrokenPipeError():
-            # The reader of our pipe has gone (`meterize … | head`); a later flush at exit must not complain either.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
-        case _:
-            return _report_defect(error, as_json=as_json)
+def _end_on_signals() -> None:
+    """SIGTERM, and a terminal that is closed, do as Ctrl-C does; what the caller ignores (nohup) stays ignored."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _interrupt)
 
 
-def _usage_error(error: click.ClickException) -> UsageError:
-    context = getattr(error, "ctx", None)
-    command = context.command_path if context else "meterize"
-    return UsageError(error.format_message(), slug="usage", hint=f"`{command} --help` shows what it takes, with an example.")
-
-
-def _interrupted() -> int:
-    output.say("[bold]Interrupted.[/] Nothing was left half-done.")
-    return INTERRUPTED
-
-
-def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
-    # As Ctrl-C: the running suite is ended and everything put back on the way out.
+def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    # The running suite is ended and everything put back on the way out, which takes seconds at most: an impatient second
+    # Ctrl-C must not cut that short.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
-
-
-def _report_defect(error: Exception, *, as_json: bool) -> int:
-    with tempfile.NamedTemporaryFile("w", prefix="meterize-defect-", suffix=".txt", delete=False, encoding="utf-8") as file:
-        file.write(f"meterize {__version__}, Python {sys.version}\n{sys.argv[1:]}\n\n")
-        traceback.print_exception(error, file=file)
-    defect = InternalError(f"{type(error).__name__}: {error}", details=(f"The details are in {file.name}",))
-    output.show_error(defect, as_json=as_json)
-    return defect.exit_code

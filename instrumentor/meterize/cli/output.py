@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from io import TextIOWrapper
+from typing import Any, TextIO
 
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.panel import Panel
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
-
-from meterize.errors import MeterizeError
 
 SCHEMA = 1
 """The version of every JSON answer, see docs/json-output.md."""
@@ -23,14 +22,39 @@ SCHEMA = 1
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON (docs/json-output.md).")
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to the one catch (rich would exit with 1, which means findings here)."""
+        raise BrokenPipeError
+
+
+def prepare() -> TextIO:
+    """Make the standard streams fit for whatever is written: closed ones swallow it, and no encoding refuses a character.
+
+    Returns stdout.
+    """
+    # Closed by the caller (`>&-`): None. Opened for the rest of the process.
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace" if stream is sys.stdout else "backslashreplace")
+    return sys.stdout
+
+
+def silence() -> None:
+    """Send the rest of stdout nowhere: what was there has gone, and the flush at exit must not complain either."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def stdout() -> Console:
     """For results. In a pipe: plain, and as wide as the text needs."""
-    return Console(file=sys.stdout, width=None if sys.stdout.isatty() else 140, highlight=False)
+    return _Console(file=sys.stdout, width=None if sys.stdout.isatty() else 140, highlight=False)
 
 
 def stderr() -> Console:
     """For everything else."""
-    return Console(file=sys.stderr, width=None if sys.stderr.isatty() else 120, highlight=False)
+    return _Console(file=sys.stderr, width=None if sys.stderr.isatty() else 120, highlight=False)
 
 
 def say(message: str) -> None:
@@ -39,29 +63,20 @@ def say(message: str) -> None:
 
 
 def print_json(answer: Mapping[str, Any]) -> None:
-    """One JSON object to stdout, with the schema's version first."""
-    click.echo(json.dumps({"schema": SCHEMA, **answer}, indent=2, ensure_ascii=False))
+    """One JSON object to stdout, with the schema's version first; in plain ASCII where stdout cannot hold all characters."""
+    whole = {"schema": SCHEMA, **answer}
+    text = json.dumps(whole, indent=2, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        text = json.dumps(whole, indent=2)
+    click.echo(text)
 
 
 def warn(warnings: tuple[str, ...]) -> None:
     """What the user should know although the work was done."""
     for message in warnings:
         stderr().print(f"[yellow]warning:[/] {escape(message)}", soft_wrap=True)
-
-
-def show_error(error: MeterizeError, *, as_json: bool) -> None:
-    """What was wrong, where, and what to do next: on stderr, or as the JSON answer."""
-    if as_json:
-        body = {"slug": error.slug, "message": error.message, "hint": error.hint, "details": list(error.details)}
-        print_json({"error": body})
-        return
-    console = stderr()
-    text = "\n".join([f"[bold]{escape(error.message)}[/]", *(escape(line) for line in error.details)])
-    body_text = f"{text}\n\n{escape(error.hint)}"
-    if console.is_terminal:
-        console.print(Panel(body_text, title=f"[red]error[/] {error.slug}", title_align="left", border_style="red"))
-    else:
-        console.print(f"error ({error.slug}): {body_text}", soft_wrap=True)
 
 
 class Reporter:
