@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from functools import partial
 from pathlib import Path
@@ -112,6 +113,7 @@ def as_mapping(found: Analysis) -> dict[str, Any]:
         "package": {"name": plan.package, "distribution": plan.distribution, "version": plan.version},
         "feature": plan.feature,
         "plan": str(found.plan_path),
+        "replaced": found.replaced,
         "selection": {
             "feature_tests": list(plan.selection.feature_tests),
             "rest_tests": list(plan.selection.rest_tests),
@@ -148,7 +150,8 @@ def _show(found: Analysis) -> None:
     console.print(
         f"[bold]{escape(plan.distribution)} {escape(plan.version)}[/], feature [bold cyan]{escape(plan.feature)}[/]: "
         f"{len(tests.feature_tests)} feature tests, {len(tests.rest_tests)} rest tests; "
-        f"{plan.union} instructions are the feature's own, {plan.intersection} of them in every feature test"
+        f"{plan.union} instructions are the feature's own, {plan.intersection} of them in every feature test",
+        soft_wrap=True,
     )
     for moved, side in ((tests.moved_to_feature, "feature"), (tests.moved_to_rest, "rest")):
         if moved:
@@ -158,8 +161,9 @@ def _show(found: Analysis) -> None:
     _show_sources(found)
     console.print(_points_table(found))
     output.warn(found.warnings)
-    console.print(f"Plan: [bold]{escape(str(found.plan_path))}[/]", soft_wrap=True)
-    output.say(f"[dim]Review it, then: meterize instrument {escape(str(found.plan_path))}[/]")
+    replaced = " (in the place of the plan that was there before)" if found.replaced else ""
+    console.print(f"Plan: [bold]{escape(str(found.plan_path))}[/]{replaced}", soft_wrap=True)
+    output.say(f"[dim]Review it, then: meterize instrument {escape(shlex.quote(str(found.plan_path)))}[/]")
 
 
 def _functions_table(found: Analysis) -> Table:

@@ -45,11 +45,12 @@ class SliceFunction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis:
-    """What ``analyze`` found; ``seconds`` is the CPU time of both suites."""
+    """What ``analyze`` found. ``replaced``: an earlier plan lay at ``plan_path``. ``seconds``: CPU time of both suites."""
 
     package: Package
     plan: HookPlan
     plan_path: Path
+    replaced: bool
     functions: tuple[SliceFunction, ...]
     warnings: tuple[str, ...]
     seconds: float

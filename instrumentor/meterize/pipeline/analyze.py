@@ -23,6 +23,8 @@ from meterize.refining import Refinement, explain, refine
 from meterize.slicing import select_tests, slice_feature
 from meterize.testruns import collect, save_coverage
 
+from .agreement import require_feature_name
+from .destinations import DATA_BEGINS, PLAN_BEGINS, require_place, require_two_places
 from .probes import probe_build
 from .progress import Progress, of_stage
 from .sources import PackageCode
@@ -50,8 +52,11 @@ def analyze(
     as a coverage.py data file; ``timeout`` bounds each suite, in seconds; ``accept`` is asked whether tests that sit on the
     wrong side, judged by what they execute, may be moved. Raises TargetError, TestsError, NothingFound, UsageError.
     """
+    require_feature_name(feature.name)
     package = target.package(package_name)
     refuse_metered(package)
+    path = plan_path or Path(f"{package.import_name}.{feature.name}.plan.toml")
+    is_replaced = _require_places(path, data_path)
     code = PackageCode(package)
     runs = _run_suites(package, code, feature, target, timeout, progress)
     if data_path is not None:
@@ -69,16 +74,23 @@ def analyze(
     except MeterizeError as error:
         error.details = (*error.details, *advice)
         raise
-    path = plan_path or Path(f"{package.import_name}.{feature.name}.plan.toml")
     write_plan(plan, path)
     return Analysis(
         package=package,
         plan=plan,
         plan_path=path,
+        replaced=is_replaced,
         functions=slice_functions(code, feature_slice, plan),
         warnings=plan.warnings,
         seconds=sum(run.seconds for run in runs.values()),
     )
+
+
+def _require_places(plan_path: Path, data_path: Path | None) -> bool:
+    if data_path is not None:
+        require_two_places(plan_path, data_path)
+        require_place(data_path, "--data", begins=DATA_BEGINS)
+    return require_place(plan_path, "--plan", begins=PLAN_BEGINS)
 
 
 def refuse_metered(package: Package) -> None:

@@ -14,6 +14,7 @@ from meterize.model.plan import HookPlan
 from meterize.model.report import Instrumentation, PlacedHook
 from meterize.plan_file import check_interpreter, digest_plan, read_plan, render_plan
 
+from .agreement import require_agreement
 from .rewrite import describe_changes, placed_hooks, rewrite_package
 from .runtime import runtime_source
 from .sources import PackageCode
@@ -31,6 +32,7 @@ def instrument(plan_path: Path, *, target: Target, policy: Policy | None = None,
         plan = dataclasses.replace(plan, policy=policy)
     check_interpreter(plan, CACHE_TAG)
     package = target.package(plan.package)
+    require_agreement(plan, package)
     manifest = manifest_of(package)
     plans = (*_other_features(manifest, package, plan), _metered(plan, plan_path))
     code = PackageCode(package)

@@ -1,0 +1,56 @@
+"""Where the files that a user asks for may be put: said before hours of tests, not after them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from meterize.errors import UsageError
+
+PLAN_BEGINS: Final = b"# A plan of meterize"
+DATA_BEGINS: Final = b"SQLite format 3\0"
+"""How a coverage.py data file begins (sqlite.org, database file format)."""
+
+
+def require_place(path: Path, option: str, *, begins: bytes) -> bool:
+    """Raise UsageError unless a file can be put there; returns whether it will replace one of its own kind.
+
+    ``begins`` is how a file of that kind begins: nothing else is ever overwritten.
+    """
+    try:
+        what = _obstacle(path, begins)
+    except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: a loop of links, up to Python 3.12
+        what = getattr(error, "strerror", None) or str(error)
+    if what:
+        raise UsageError(
+            f"{option} {path}: {what}",
+            slug="no-place-for-file",
+            hint=f"Name another place with {option} FILE, or move away what is there.",
+        )
+    return path.exists()
+
+
+def require_two_places(one: Path, other: Path) -> None:
+    """Raise UsageError if both paths mean one file."""
+    if one.resolve() == other.resolve():
+        raise UsageError(
+            f"--plan and --data name the same file: {one}",
+            slug="no-place-for-file",
+            hint="The plan is a text and the data a database: name a file for each.",
+        )
+
+
+def _obstacle(path: Path, begins: bytes) -> str:
+    folder = path.resolve().parent
+    if len(os.fsencode(path.name)) > os.pathconf(folder, "PC_NAME_MAX"):
+        return "the file's name is too long"
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return f"you may not write in the folder {folder}"
+    if path.exists() and not path.is_file():
+        return "something that is no regular file is there"
+    if path.exists() and path.stat().st_size:
+        with path.open("rb") as file:
+            if file.read(len(begins)) != begins:
+                return "a file of another kind is there, which would be lost"
+    return ""
