@@ -13,8 +13,9 @@ from meterize.model.flow import ControlFlowGraph
 from meterize.model.plan import HookPoint
 from meterize.model.slice import FeatureSlice, size
 
-from .candidates import Candidate, TestMask, find_candidates
+from .candidates import Candidate, find_candidates
 from .hitting_set import minimum_hitting_set
+from .places import TestMask
 from .reasons import explain, nothing_unique, warn
 
 
@@ -38,6 +39,9 @@ def choose_hook_points(
 ) -> Choice:
     """The fewest places that notice every feature test that can be noticed, and no rest test.
 
+    On success the work is chosen by where it begins, just the same, and its ends are hooked: tests that only show how it fails
+    are not noticed.
+
     ``graphs`` are those of the slice's code objects; one without a graph is passed over. ``executed_tests`` are the feature
     tests that were not skipped. Raises NothingFound.
     """
@@ -45,7 +49,7 @@ def choose_hook_points(
     if not candidates:
         raise nothing_unique(feature_slice, distribution, charge)
     chosen = _cheapest(candidates, size(feature_slice.union))
-    uncovered = _named(executed_tests, ~reduce(or_, (candidate.tests for candidate in chosen)))
+    uncovered = _named(executed_tests, ~reduce(or_, (candidate.noticed for candidate in chosen)))
     places = [(candidate, place) for candidate in chosen for place in candidate.places]
     hook_points = tuple(
         HookPoint(
@@ -59,7 +63,7 @@ def choose_hook_points(
         )
         for number, (candidate, place) in enumerate(places, 1)
     )
-    return Choice(hook_points=hook_points, warnings=warn(chosen, executed_tests, uncovered), uncovered=uncovered)
+    return Choice(hook_points=hook_points, warnings=warn(chosen, executed_tests), uncovered=uncovered)
 
 
 def _cheapest(candidates: Sequence[Candidate], most: int) -> list[Candidate]:

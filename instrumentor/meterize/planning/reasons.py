@@ -11,7 +11,8 @@ from meterize.errors import NothingFound
 from meterize.model.feature import Charge
 from meterize.model.slice import FeatureSlice, size
 
-from .candidates import Candidate, Place, TestMask
+from .candidates import Candidate
+from .places import Place, TestMask
 
 _SHOWN: Final = 3
 """How many names a message lists."""
@@ -45,9 +46,15 @@ def explain(candidate: Candidate, place: Place, *, tests: int, charge: Charge) -
     return f"{runs} {where}{leads}{loop}"
 
 
-def warn(chosen: Sequence[Candidate], tests: Sequence[str], uncovered: Sequence[str]) -> tuple[str, ...]:
+def warn(chosen: Sequence[Candidate], tests: Sequence[str]) -> tuple[str, ...]:
     """What a reviewer must know about the chosen candidates."""
-    return (*_unnoticed(tests, uncovered), *_several(chosen, tests), *_overlaps(chosen, tests), *_loops(chosen))
+    return (
+        *_strangers(chosen, tests),
+        *_failures(chosen, tests),
+        *_several(chosen, tests),
+        *_overlaps(chosen, tests),
+        *_loops(chosen),
+    )
 
 
 def nothing_unique(feature_slice: FeatureSlice, distribution: str, charge: Charge) -> NothingFound:
@@ -75,11 +82,22 @@ def nothing_unique(feature_slice: FeatureSlice, distribution: str, charge: Charg
     )
 
 
-def _unnoticed(tests: Sequence[str], uncovered: Sequence[str]) -> Iterator[str]:
-    if uncovered:
+def _strangers(chosen: Sequence[Candidate], tests: Sequence[str]) -> Iterator[str]:
+    strangers = _names(tests, ~reduce(or_, (candidate.tests for candidate in chosen)))
+    if strangers:
         yield (
-            f"{_who(len(uncovered), len(tests), 'runs', 'run')} nothing that is the feature's own, so that no hook can notice"
-            f" them: {_some(uncovered)}. Do they use the feature? Else leave them out of --with."
+            f"{_who(len(strangers), len(tests), 'runs', 'run')} nothing that is the feature's own, so that no hook can notice"
+            f" them: {_some(strangers)}. Do they use the feature? Else leave them out of --with."
+        )
+
+
+def _failures(chosen: Sequence[Candidate], tests: Sequence[str]) -> Iterator[str]:
+    begun = reduce(or_, (candidate.tests for candidate in chosen))
+    failures = _names(tests, begun & ~reduce(or_, (candidate.noticed for candidate in chosen)))
+    if failures:
+        yield (
+            f"{_who(len(failures), len(tests), 'begins', 'begin')} the work without success, so that no use is charged:"
+            f" {_some(failures)}."
         )
 
 
@@ -101,8 +119,8 @@ def _several(chosen: Sequence[Candidate], tests: Sequence[str]) -> Iterator[str]
 def _overlaps(chosen: Sequence[Candidate], tests: Sequence[str]) -> Iterator[str]:
     once = twice = 0
     for candidate in chosen:
-        twice |= once & candidate.tests
-        once |= candidate.tests
+        twice |= once & candidate.noticed
+        once |= candidate.noticed
     if twice:
         yield (
             f"{_who(twice.bit_count(), len(tests), 'passes', 'pass')} several hook points ({_some(_names(tests, twice))}):"

@@ -265,6 +265,24 @@ def test_a_return_in_an_except_clause_is_no_success(package) -> None:
     assert choice.uncovered == ("bad",)
 
 
+def test_a_late_failure_is_not_charged_for_its_early_success(package) -> None:
+    small = package("""
+        def export(rows):
+            names = header(rows)
+            if len(names) > 2:
+                raise ValueError(names)
+            return names
+        def header(rows):
+            return rows[:3]
+        def other():
+            return 1
+    """)
+    choice = small.choose({"good": "export([1])", "bad": "export([1, 2, 3])"}, {"r": "other()"}, Charge.ON_SUCCESS)
+    assert places(choice) == [("export", small.line_of("return names"))]
+    assert choice.uncovered == ("bad",)
+    assert choice.warnings == ("1 of 2 feature tests begins the work without success, so that no use is charged: bad.",)
+
+
 def test_on_success_of_a_branch_is_its_end(package) -> None:
     small = package("""
         def show(n, gnu):
