@@ -74,7 +74,7 @@ def _wait(
             raise TestsError(
                 f"the command did not end within {timeout:g} s: {command}",
                 slug="suite-timeout",
-                hint="Give it more time (--timeout), or run it by hand to see where it hangs. It and its children were stopped.",
+                hint="Give it more time (--timeout), or run it by hand to see where it hangs; it was stopped.",
                 details=output.lines(),
             )
 

@@ -42,7 +42,7 @@ def require_data(session: Session, package: Package, *, recorded: bool) -> None:
     """Raise TestsError (``no-data``) if nothing of the package was seen to run, with the likely reason."""
     if recorded:
         return
-    reason, hint = _reason(session, package)
+    reason, hint = _reason(session)
     raise TestsError(
         f"the command ran nothing of the {package.import_name} installed in {package.site}: {reason}",
         slug="no-data",
@@ -51,14 +51,13 @@ def require_data(session: Session, package: Package, *, recorded: bool) -> None:
     )
 
 
-def _reason(session: Session, package: Package) -> tuple[str, str]:
+def _reason(session: Session) -> tuple[str, str]:
     shadows = session.notes("shadow")
     if shadows:
-        return (
-            f"it imported {', '.join(shadows[:_SHOWN])} instead",
-            "The folder that the tests run in, PYTHONPATH or pytest's `pythonpath` puts that copy first: run them elsewhere,"
-            " move the copy aside, or try `python -P -m pytest`.",
+        hint = (
+            "The folder that the tests run in, PYTHONPATH or pytest's `pythonpath` puts that copy first: run them elsewhere, "
         )
+        return f"it imported {', '.join(shadows[:_SHOWN])} instead", hint + "move the copy aside, or try `python -P -m pytest`."
     if not any(journal.started for journal in session.journals):
         foreign = session.notes("foreign")
         if foreign:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from meterize.errors import InternalError
 
-PROBE_CHUNK: Final = 64
+PROBE_CHUNK: Final = 128
 """How many probes make a chunk, where chunks are not code objects."""
 
 
@@ -110,7 +110,7 @@ class Journals:
     def read(self) -> list[str]:
         """Take in what is new; the ids of the tests that began, in order."""
         begun = []
-        for path in sorted(self._folder.glob("*.jsonl"), key=_age):
+        for path in sorted(self._folder.glob("*.jsonl"), key=_numbers):
             offset = self._offsets.get(path.name, 0)
             with path.open("rb") as file:
                 file.seek(offset)
@@ -135,26 +135,16 @@ class Journals:
     def read_rest(self) -> None:
         """After the end: what each process marked after its last line, from the pages it had mapped."""
         for journal in self:
-            generations = sorted(self._folder.glob(f"{journal.name}.*.bits"), key=lambda path: int(path.suffixes[-2][1:]))
-            if not generations:
-                continue
-            data = generations[-1].read_bytes()
+            segments = sorted(self._folder.glob(f"{journal.name}.*.marks"), key=_numbers)
+            sizes = self._whole(journal, "sizes")
+            stride = 2 if sizes else 1
             numbers = []
-            for chunk, start, end in self._chunks(journal, len(data)):
-                if b"\x01" in (marked := data[start:end]):
+            for chunk, marked in enumerate(_chunks(segments, sizes)):
+                if b"\x01" in marked:
                     numbers.append(journal.inherited_pieces + len(journal.pieces))
-                    journal.pieces.append((chunk, int(marked[::-1].hex()[1::2], 2)))
+                    journal.pieces.append((chunk, int(marked[::stride][::-1].hex()[1::2], 2)))
             if numbers:
                 journal.records.append(Record(journal.token, None, tuple(numbers), {}))
-
-    def _chunks(self, journal: Journal, size: int) -> Iterator[tuple[int, int, int]]:
-        sizes = self._whole(journal, "sizes")
-        if not sizes:
-            sizes = [PROBE_CHUNK] * (size // PROBE_CHUNK)
-        start = 0
-        for chunk, length in enumerate(sizes):
-            yield chunk, start, start + length
-            start += length
 
     def pieces(self, journal: Journal) -> list[Piece]:
         """All pieces of a process by number."""
@@ -179,6 +169,22 @@ class Journals:
         return journal.begun[int(number)] if journal and number.isdigit() and int(number) < len(journal.begun) else None
 
 
-def _age(path: Path) -> tuple[int, ...]:
+def _numbers(path: Path) -> tuple[int, ...]:
     """Process ids grow, as a rule: parents come before their children."""
-    return tuple(int(part) for part in path.stem.split("."))
+    return tuple(int(part) for part in path.name.split(".")[:-1])
+
+
+def _chunks(segments: list[Path], sizes: list[int]) -> Iterator[bytes]:
+    """The bytes of each chunk: of these sizes, put into the next segment where one has no room for them; else of equal size."""
+    if not sizes:
+        for segment in segments:
+            data = segment.read_bytes()
+            yield from (data[start : start + PROBE_CHUNK] for start in range(0, len(data), PROBE_CHUNK))
+        return
+    rest = iter(segments)
+    data, used = b"", 0
+    for size in sizes:
+        if used + size > len(data):
+            data, used = next(rest).read_bytes(), 0
+        yield data[used : used + size]
+        used += size

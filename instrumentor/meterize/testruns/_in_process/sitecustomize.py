@@ -10,12 +10,12 @@ from importlib.machinery import PathFinder
 
 
 def _start() -> None:
-    if sys.version_info < (3, 11) or sys.implementation.name != "cpython":
+    if sys.version_info < (3, 11) or sys.implementation.name != "cpython":  # noqa: TID251  # no meterize.cpython here
         return
     try:
         import meterize_run  # type: ignore[import-not-found]
 
-        meterize_run.start()
+        meterize_run.start(os.environ["METERIZE_RUN_FOLDER"])
     except Exception as error:  # noqa: BLE001  # a suite must run, measured or not
         if os.environ.get("METERIZE_RUN_DEBUG"):
             sys.stderr.write("meterize_run: %r\n" % (error,))  # noqa: UP031

@@ -9,38 +9,49 @@ from __future__ import annotations
 
 import sys
 
-_started = False
+_started: list[str] = []
 
 
-def start() -> None:
-    """Begin to record in this process, once."""
-    global _started
+def start(folder: str) -> None:
+    """Begin to record in this process, once; ``folder`` is where the tool reads the data files."""
     if _started:
         return
-    _started = True
-    from . import journal
+    _started.append(folder)
+    from .journal import Journal
+    from .settings import read_settings
 
-    settings = journal.read_settings()
-    if settings.cache_tag != sys.implementation.cache_tag:
-        journal.create()
-        journal.note("foreign", sys.executable)
-        return
-    from . import children, contexts, frameworks, sources
-
-    journal.create()
-    sources.configure(settings.site, settings.modules)
-    contexts.open_process()
-    if settings.mode == "instructions":
-        from . import monitoring
-
-        monitoring.start()
-    elif settings.mode == "probes":
-        from . import probes
-
-        probes.start(settings.probes)
+    settings = read_settings(folder)
+    journal = Journal(folder)
+    if settings.cache_tag == sys.implementation.cache_tag:
+        _record(settings, journal)
     else:
-        from . import fires
+        journal.note("foreign", sys.executable)
 
-        fires.start()
+
+def _record(settings: Settings, journal: Journal) -> None:
+    from .children import Children
+    from .contexts import Contexts
+    from .frameworks import watch_frameworks
+    from .sources import Sources
+
+    contexts = Contexts(journal)
+    children = Children(contexts)
+    if settings.mode == "instructions":
+        from .monitoring import start_monitoring
+
+        start_monitoring(contexts, children, Sources(settings, journal))
+    elif settings.mode == "probes":
+        from .probes import start_probes
+
+        start_probes(contexts, children, Sources(settings, journal), settings.probes)
+    else:
+        from .fires import start_fires
+
+        start_fires(contexts, children)
     children.watch()
-    frameworks.watch()
+    watch_frameworks(contexts, children)
+
+
+if False:  # for type checkers; the typing module is not loaded at start
+    from .journal import Journal
+    from .settings import Settings

@@ -9,114 +9,104 @@ from __future__ import annotations
 from collections.abc import Callable
 from os import environ
 
-from . import journal
-from .journal import quote
+from .journal import Journal, quote
 
 VARIABLE = "METERIZE_RUN_CONTEXT"
-
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 _RANK = (SKIPPED, PASSED, FAILED)
 
-token = ""
-"""``JOURNAL:N``, the N-th test that the process of that journal began; empty outside any test."""
 
-_owned = False
-_begun = 0
-_outcome = ""
-_depth = 0
-
-
-def _nothing() -> str:
+def _no_text() -> str:
     return ""
 
 
-take: Callable[[], str] = _nothing
-"""Returns what was recorded since the last call, as a member of a JSON object, or nothing; set by the mode in use."""
-
-rearm: Callable[[], None] = lambda: None
-"""Called as a test begins; set by the mode in use."""
+def _no_action() -> None:
+    return None
 
 
-def open_process() -> None:
-    """Write the head of this process's data file."""
-    global token
-    token = environ.get(VARIABLE, "")
-    journal.add(f'{{"process":{quote(journal.name)},"context":{quote(token)}}}')
-    journal.flush()
+class Contexts:
+    """The tests of this process.
 
+    ``token`` is ``JOURNAL:N``, the N-th test that the process of that journal began; it is empty outside any test. ``take``
+    returns what was recorded since its last call, as a member of a JSON object, or nothing; ``on_begin`` is called as a test
+    begins; ``tables`` tells a forked child's journal what its numbers build on: the mode in use sets all three.
+    """
 
-def forked(tables: str) -> None:
-    """In a forked child: go on in the parent's test, which the child neither ends nor owns."""
-    global _owned, _begun, _depth
-    inside, _owned, _begun, _depth = token, False, 0, 0
-    parent = journal.name
-    journal.renew()
-    journal.add(f'{{"process":{quote(journal.name)},"context":{quote(inside)},"parent":{quote(parent)}{tables}}}')
-    journal.flush()
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+        self.token = environ.get(VARIABLE, "")
+        self.take: Callable[[], str] = _no_text
+        self.tables: Callable[[], str] = _no_text
+        self.on_begin: Callable[[], None] = _no_action
+        self._owned = False
+        self._begun = 0
+        self._depth = 0
+        self._outcome = ""
+        self._write(f'{{"process":{quote(journal.name)},"context":{quote(self.token)}}}')
 
+    def _write(self, line: str) -> None:
+        self.journal.add(line)
+        self.journal.flush()
 
-def adopt(context: str) -> None:
-    """Take another process's test for this process's own, as a fork server's child must."""
-    global token
-    if context != token and not _owned:
-        finish()
-        environ[VARIABLE] = token = context
-        journal.add(f'{{"context":{quote(context)}}}')
-        journal.flush()
+    def forked(self) -> None:
+        """In a forked child: go on in the parent's test, which the child neither ends nor owns."""
+        self._owned, self._begun, self._depth = False, 0, 0
+        parent = self.journal.name
+        self.journal.renew()
+        self._write(
+            f'{{"process":{quote(self.journal.name)},"context":{quote(self.token)},"parent":{quote(parent)}{self.tables()}}}'
+        )
 
+    def adopt(self, token: str) -> None:
+        """Take another process's test for this process's own, as a fork server's child must."""
+        if token != self.token and not self._owned:
+            self.finish()
+            environ[VARIABLE] = self.token = token
+            self._write(f'{{"context":{quote(token)}}}')
 
-def begin(name: str) -> bool:
-    """A test begins; whether it is a test of its own, which the caller then has to ``end``."""
-    global token, _owned, _begun, _outcome, _depth
-    if token:
-        _depth += 1
-        return False
-    finish()
-    _owned, _outcome, _depth = True, "", 0
-    token = f"{journal.name}:{_begun}"
-    _begun += 1
-    journal.add(f'{{"begin":{quote(name)}}}')
-    journal.flush()
-    environ[VARIABLE] = token
-    rearm()
-    return True
+    def begin(self, test: str) -> bool:
+        """A test begins; whether it is a test of its own, which the caller has to ``end``. Else the caller has to ``leave``."""
+        if self.token:
+            self._depth += 1
+            return False
+        self.finish()
+        self._owned, self._outcome, self._depth = True, "", 0
+        self.token = f"{self.journal.name}:{self._begun}"
+        self._begun += 1
+        self._write(f'{{"begin":{quote(test)}}}')
+        environ[VARIABLE] = self.token
+        self.on_begin()
+        return True
 
+    def leave(self) -> None:
+        """A test inside the test has ended."""
+        self._depth = max(0, self._depth - 1)
 
-def leave() -> None:
-    """A test that ``begin`` did not take for one of its own has ended."""
-    global _depth
-    _depth = max(0, _depth - 1)
+    def end(self, outcome: str = "") -> None:
+        """The test of this process has ended."""
+        if not self._owned:
+            return
+        self.report(outcome)
+        recorded = self.take()
+        self._write(f'{{"end":{quote(self._outcome or PASSED)}{"," + recorded if recorded else ""}}}')
+        self.token, self._owned = "", False
+        environ.pop(VARIABLE, None)
 
+    def report(self, outcome: str) -> None:
+        """A part of the running test (set-up, a sub-test, tear-down) ended like this; the worst one counts."""
+        if self._depth or outcome not in _RANK:
+            return
+        if not self._outcome or _RANK.index(outcome) > _RANK.index(self._outcome):
+            self._outcome = outcome
 
-def end(outcome: str = "") -> None:
-    """The test of this process has ended."""
-    global token, _owned
-    if not _owned:
-        return
-    report(outcome)
-    recorded = take()
-    journal.add(f'{{"end":{quote(_outcome or PASSED)}{"," + recorded if recorded else ""}}}')
-    journal.flush()
-    token, _owned = "", False
-    environ.pop(VARIABLE, None)
+    def framework(self, name: str) -> None:
+        """A test framework is at work in this process."""
+        if not self.token:
+            self.journal.note("framework", name)
 
-
-def report(outcome: str) -> None:
-    """A part of the running test (set-up, a sub-test, tear-down) ended like this; the worst one counts."""
-    global _outcome
-    if not _depth and outcome in _RANK and (not _outcome or _RANK.index(outcome) > _RANK.index(_outcome)):
-        _outcome = outcome
-
-
-def framework(name: str) -> None:
-    """A test framework is at work in this process."""
-    if not token:
-        journal.note("framework", name)
-
-
-def finish() -> None:
-    """Write what ran until now for the test that this process is in, or for none."""
-    recorded = take()
-    if recorded:
-        journal.add(f'{{"ran":true,{recorded}}}')
-    journal.flush()
+    def finish(self) -> None:
+        """Write what ran until now, for the test that this process is in or for none."""
+        recorded = self.take()
+        if recorded:
+            self.journal.add(f'{{"ran":true,{recorded}}}')
+        self.journal.flush()

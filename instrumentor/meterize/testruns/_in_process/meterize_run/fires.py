@@ -14,72 +14,75 @@ from _signal import (  # type: ignore[import-not-found]  # the signal module its
 from collections.abc import Callable
 from typing import Any
 
-from . import children, contexts, journal
+from .children import Children
+from .contexts import Contexts
 from .journal import quote
 
-_before: dict[str, int] = {}
-_armed: tuple[str, ...] = ()
 
-
-def start() -> None:
+def start_fires(contexts: Contexts, children: Children) -> None:
     """Ask the runtime at each test's begin and end, and as the process ends."""
-    contexts.take, contexts.rearm = take, rearm
-    children.on_fork(_forked)
+    fires = Fires(contexts)
+    contexts.take, contexts.on_begin = fires.take, fires.rearm
+    children.on_fork(fires.forked)
     atexit.register(contexts.finish)
-    os._exit, os.execv, os.execve = _ending(os._exit), _ending(os.execv), _ending(os.execve)
+    os._exit = _written_first(os._exit, contexts)
+    os.execv, os.execve = _written_first(os.execv, contexts), _written_first(os.execve, contexts)
 
 
-def _ending(end: Callable[..., Any]) -> Callable[..., Any]:
-    """``end`` leaves this process without ``atexit``: write first."""
+def _written_first(end: Callable[..., Any], contexts: Contexts) -> Callable[..., Any]:
+    """``end``, which leaves the process without ``atexit``."""
 
     def end_written(*arguments: Any, **keywords: Any) -> Any:
         try:
             contexts.finish()
-        except Exception as error:  # noqa: BLE001
-            journal.note("trouble", repr(error))
+        except Exception as error:  # noqa: BLE001  # the process shall end as it was told to
+            contexts.journal.note("trouble", repr(error))
         return end(*arguments, **keywords)
 
     end_written.__name__ = end_written.__qualname__ = end.__name__
+    end_written.__doc__ = end.__doc__
     return end_written
 
 
-def _door() -> Any:
-    return builtins.__dict__.get("__meterize__")
+class Fires:
+    """Asks the runtime through the door that it leaves in ``builtins`` once a metered module is imported."""
 
+    def __init__(self, contexts: Contexts) -> None:
+        self._contexts = contexts
+        self._before: dict[str, int] = {}
+        self._armed: tuple[str, ...] = ()
 
-def rearm() -> None:
-    """A hook that goes away fires once a process; here it shall fire once a test."""
-    door = _door()
-    if door is not None:
-        door.rearm()
+    def _snapshot(self) -> dict[str, int]:
+        door: Any = builtins.__dict__.get("__meterize__")
+        return dict(door.snapshot()) if door is not None else {}
 
+    def rearm(self) -> None:
+        """A hook that goes away fires once a process; here it shall fire once a test."""
+        door: Any = builtins.__dict__.get("__meterize__")
+        if door is not None:
+            door.rearm()
 
-def take() -> str:
-    """Uses counted since the last time, by hook."""
-    global _before, _armed
-    door = _door()
-    if door is None:
-        return ""
-    now = dict(door.snapshot())
-    fired = {hook: count - _before.get(hook, 0) for hook, count in now.items() if count != _before.get(hook, 0)}
-    _before = now
-    armed = tuple(door.hooks)
-    if armed != _armed:
-        _armed = armed
-        journal.add(f'{{"armed":[{",".join(map(quote, armed))}]}}')
-    return f'"fires":{{{",".join(f"{quote(hook)}:{count}" for hook, count in fired.items())}}}' if fired else ""
+    def take(self) -> str:
+        """Uses counted since the last time, by hook."""
+        door: Any = builtins.__dict__.get("__meterize__")
+        if door is None:
+            return ""
+        armed = tuple(door.hooks)
+        if armed != self._armed:
+            self._armed = armed
+            self._contexts.journal.add(f'{{"armed":[{",".join(map(quote, armed))}]}}')
+        now, before, self._before = self._snapshot(), self._before, {}
+        self._before = now
+        fired = [f"{quote(hook)}:{count - before.get(hook, 0)}" for hook, count in now.items() if count != before.get(hook, 0)]
+        return f'"fires":{{{",".join(fired)}}}' if fired else ""
 
+    def forked(self) -> None:
+        """What the parent counted is not the child's. Workers of a pool end by SIGTERM: they write first, if nobody minds."""
+        self._before = self._snapshot()
+        if getsignal(SIGTERM) is SIG_DFL:
+            signal(SIGTERM, self._terminated)
 
-def _forked() -> None:
-    """What the parent counted is not the child's. Workers of a pool end by SIGTERM: they write first, if nobody minds."""
-    global _before
-    door = _door()
-    _before = dict(door.snapshot()) if door is not None else {}
-    if getsignal(SIGTERM) is SIG_DFL:
-        signal(SIGTERM, _terminated)
-
-
-def _terminated(number: int, frame: object) -> None:
-    contexts.finish()
-    signal(SIGTERM, SIG_DFL)
-    os.kill(os.getpid(), SIGTERM)
+    def _terminated(self, number: int, frame: object) -> None:  # noqa: ARG002
+        self._contexts.finish()
+        signal(SIGTERM, SIG_DFL)
+        os.kill(os.getpid(), SIGTERM)

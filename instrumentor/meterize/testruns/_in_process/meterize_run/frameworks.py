@@ -3,37 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.machinery import SourceFileLoader
-from types import ModuleType
 from typing import Any
 
-from . import children, contexts
-
-_exec_module = SourceFileLoader.exec_module
-
-
-def watch() -> None:
-    """Wrap the source loader: it leaves ``sys.meta_path`` alone, and a suite that replaces that does not lose us."""
-
-    def exec_module(self: SourceFileLoader, module: ModuleType) -> None:
-        _exec_module(self, module)
-        adapt = _ADAPT.get(module.__name__)
-        if adapt is not None:
-            adapt(module)
-
-    # importlib cuts frames of this name out of tracebacks, and ``warnings`` does not count them for ``stacklevel``.
-    exec_module.__code__ = exec_module.__code__.replace(co_filename="<frozen importlib._bootstrap_external>")
-    SourceFileLoader.exec_module = exec_module  # type: ignore[method-assign, assignment]
+from .children import Children
+from .contexts import FAILED, PASSED, SKIPPED, Contexts
+from .loading import adapt_loaded
 
 
-def _adapt_unittest_case(module: ModuleType) -> None:
-    case = module.TestCase
-    case.run = _as_test(case.run)
+def watch_frameworks(contexts: Contexts, children: Children) -> None:
+    """Be there when a framework is imported."""
+    adaptations: dict[str, Callable[[Any], None]] = {
+        "unittest.case": lambda module: _adapt_test_case(module.TestCase, contexts),
+        "unittest.runner": lambda module: _adapt_runner(module.TextTestRunner, contexts),
+        "_pytest.config": lambda module: _adapt_plugin_manager(module.PytestPluginManager, contexts),
+        "multiprocessing.spawn": children.adapt_spawn,
+    }
+    adapt_loaded(adaptations, contexts.journal)
+
+
+def _adapt_test_case(case: Any, contexts: Contexts) -> None:
     # Frameworks on top of unittest replace one of the two, seldom both.
-    case.__call__ = _as_test(case.__call__)
+    case.run = _as_test(case.run, contexts)
+    case.__call__ = _as_test(case.__call__, contexts)
 
 
-def _as_test(run: Callable[..., Any]) -> Callable[..., Any]:
+def _as_test(run: Callable[..., Any], contexts: Contexts) -> Callable[..., Any]:
     def run_as_test(self: Any, *arguments: Any, **keywords: Any) -> Any:
         try:
             owned = contexts.begin(self.id())
@@ -49,52 +43,64 @@ def _as_test(run: Callable[..., Any]) -> Callable[..., Any]:
         try:
             returned = run(self, *arguments, **keywords)
         except BaseException:
-            contexts.end(contexts.FAILED)
+            contexts.end(FAILED)
             raise
         contexts.end(_outcome(before, _tally(result if result is not None else returned)))
         return returned
 
-    run_as_test.__name__, run_as_test.__qualname__ = run.__name__, run.__qualname__
-    run_as_test.__doc__ = run.__doc__
-    return run_as_test
+    return _disguise(run_as_test, run)
 
 
-def _tally(result: Any) -> tuple[int, ...]:
-    """How many failures, errors, unexpected successes and skips a unittest result holds."""
-    counts = []
-    for name in ("failures", "errors", "skipped"):
-        try:
-            counts.append(len(getattr(result, name)))
-        except Exception:  # noqa: BLE001  # some other result class
-            counts.append(0)
-    return tuple(counts)
+def _disguise(wrapper: Callable[..., Any], wrapped: Callable[..., Any]) -> Callable[..., Any]:
+    wrapper.__name__, wrapper.__qualname__ = wrapped.__name__, wrapped.__qualname__
+    wrapper.__module__, wrapper.__doc__ = wrapped.__module__, wrapped.__doc__
+    return wrapper
 
 
-def _outcome(before: tuple[int, ...], after: tuple[int, ...]) -> str:
+def _tally(result: Any) -> tuple[int, int, int]:
+    """How many failures, errors and skips a unittest result holds."""
+    return (
+        _length(result, "failures") + _length(result, "unexpectedSuccesses"),
+        _length(result, "errors"),
+        _length(result, "skipped"),
+    )
+
+
+def _length(result: Any, name: str) -> int:
+    try:
+        return len(getattr(result, name))
+    except Exception:  # noqa: BLE001  # some other result class
+        return 0
+
+
+def _outcome(before: tuple[int, int, int], after: tuple[int, int, int]) -> str:
     if after[0] > before[0] or after[1] > before[1]:
-        return contexts.FAILED
-    return contexts.SKIPPED if after[2] > before[2] else contexts.PASSED
+        return FAILED
+    return SKIPPED if after[2] > before[2] else PASSED
 
 
-def _adapt_unittest_runner(module: ModuleType) -> None:
-    run = module.TextTestRunner.run
+def _adapt_runner(runner: Any, contexts: Contexts) -> None:
+    run = runner.run
 
     def run_noticed(self: Any, test: Any) -> Any:
         contexts.framework("unittest")
         return run(self, test)
 
-    run_noticed.__name__, run_noticed.__qualname__, run_noticed.__doc__ = run.__name__, run.__qualname__, run.__doc__
-    module.TextTestRunner.run = run_noticed
+    runner.run = _disguise(run_noticed, run)
 
 
-def _adapt_pytest(module: ModuleType) -> None:
-    # Imported before pytest looks for plugins, it is neither rewritten nor cached beside our files.
-    from . import pytest_plugin  # noqa: F401
+def _adapt_plugin_manager(manager: Any, contexts: Contexts) -> None:
+    """Register our plugin where pytest looks for those of PYTEST_PLUGINS.
 
+    The variable itself would break a pytest that is started without our PYTHONPATH.
+    """
+    consider_env = manager.consider_env
 
-_ADAPT: dict[str, Callable[[ModuleType], None]] = {
-    "unittest.case": _adapt_unittest_case,
-    "unittest.runner": _adapt_unittest_runner,
-    "pytest": _adapt_pytest,
-    "multiprocessing.spawn": children.adapt_spawn,
-}
+    def consider_env_and_us(self: Any) -> None:
+        consider_env(self)
+        from .pytest_plugin import Plugin
+
+        if not self.has_plugin("meterize_run"):
+            self.register(Plugin(contexts), "meterize_run")
+
+    manager.consider_env = _disguise(consider_env_and_us, consider_env)

@@ -1,4 +1,4 @@
-"""Tells the context which test pytest runs and how its parts ended. PYTEST_DONT_REWRITE"""
+"""Tells the contexts which test pytest runs and how its parts ended. PYTEST_DONT_REWRITE"""
 
 from __future__ import annotations
 
@@ -7,30 +7,34 @@ from typing import Any
 
 import pytest
 
-from . import contexts
+from .contexts import PASSED, Contexts
 
 
-def pytest_configure(config: Any) -> None:
-    """Pytest is at work, whether or not it finds a test."""
-    contexts.framework("pytest")
+class Plugin:
+    """One for each session: suites may run pytest within pytest."""
 
+    def __init__(self, contexts: Contexts) -> None:
+        self._contexts = contexts
 
-@pytest.hookimpl(hookwrapper=True, tryfirst=True)
-def pytest_runtest_protocol(item: Any, nextitem: Any) -> Generator[None, Any, None]:
-    """Set-up, call and tear-down are one test."""
-    owned = contexts.begin(item.nodeid)
-    try:
-        yield
-    finally:
-        if owned:
-            contexts.end()
-        else:
-            contexts.leave()
+    def pytest_configure(self, config: Any) -> None:  # noqa: ARG002  # pluggy goes by the names
+        """Pytest is at work, whether or not it finds a test."""
+        self._contexts.framework("pytest")
 
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: Any, nextitem: Any) -> Generator[None, Any, None]:  # noqa: ARG002
+        """Set-up, call and tear-down are one test."""
+        owned = self._contexts.begin(item.nodeid)
+        try:
+            yield
+        finally:
+            if owned:
+                self._contexts.end()
+            else:
+                self._contexts.leave()
 
-def pytest_runtest_logreport(report: Any) -> None:
-    """The final reports of a test: repeated attempts (``rerun``) are not among its outcomes."""
-    outcome = getattr(report, "outcome", "")
-    if hasattr(report, "wasxfail") and outcome == "skipped":
-        outcome = contexts.PASSED
-    contexts.report(outcome)
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        """The final reports of a test; those of attempts that are repeated have another outcome (``rerun``)."""
+        outcome = getattr(report, "outcome", "")
+        if hasattr(report, "wasxfail") and outcome == "skipped":
+            outcome = PASSED
+        self._contexts.report(outcome)

@@ -2,65 +2,60 @@
 
 from __future__ import annotations
 
-from os import getcwd
-from os.path import isabs, join, normpath, realpath
+from os import getcwd as working_folder
+from os.path import abspath, realpath
 
-from . import journal
+from .journal import Journal
+from .settings import Settings
 
-_site = ""
-_by_tail: dict[str, list[str]] = {}
-_known: dict[str, str | None] = {}
 _SHADOWS_NOTED = 20
-_shadows = 0
-_cwd = ""
 
 
-def configure(site: str, modules: tuple[str, ...]) -> None:
-    """Learn the package's files; ``modules`` are relative to ``site``."""
-    global _site, _cwd
-    _site = realpath(site)
-    try:
-        _cwd = getcwd()
-    except OSError:  # removed under our feet
-        _cwd = "/"
-    for module in modules:
-        _by_tail.setdefault(module.rpartition("/")[2], []).append(module)
+class Sources:
+    """Knows the package's files by ``co_filename``."""
 
+    def __init__(self, settings: Settings, journal: Journal) -> None:
+        self._site = realpath(settings.site)
+        self._journal = journal
+        self._shadows = 0
+        self._known: dict[str, str | None] = {}
+        self._by_name: dict[str, list[str]] = {}
+        for module in settings.modules:
+            self._by_name.setdefault(module.rpartition("/")[2], []).append(module)
+        try:
+            self._start = working_folder()
+        except OSError:  # removed under our feet
+            self._start = "/"
 
-def module_of(filename: str) -> str | None:
-    """The package's module that this ``co_filename`` is, relative to the site folder; None if it is none of them.
+    def module_of(self, filename: str) -> str | None:
+        """The package's module that a file is, relative to the site folder; None if it is none of them.
 
-    A copy somewhere else (the working folder, ``src/``) is noted, since it explains missing data.
-    """
-    try:
-        return _known[filename]
-    except KeyError:
-        module = _find(filename)
-        if not filename.startswith("<"):
-            _known[filename] = module
-        return module
+        A copy somewhere else (the working folder, ``src/``) is noted, since it explains missing data.
+        """
+        try:
+            return self._known[filename]
+        except KeyError:
+            module = self._find(filename)
+            if not filename.startswith("<"):
+                self._known[filename] = module
+            return module
 
-
-def _find(filename: str) -> str | None:
-    candidates = _by_tail.get(filename.rpartition("/")[2])
-    if not candidates:
+    def _find(self, filename: str) -> str | None:
+        candidates = self._by_name.get(filename.rpartition("/")[2])
+        if not candidates:
+            return None
+        # Relative in a script alone, whose name was given while this was the working folder.
+        absolute = abspath(filename if filename.startswith("/") else f"{self._start}/{filename}")
+        real = absolute
+        for path in (absolute, real := realpath(absolute)):
+            for module in candidates:
+                if path == f"{self._site}/{module}":
+                    return module
+        if any(path.endswith(f"/{module}") for module in candidates for path in (absolute, real)):
+            self._note_shadow(absolute)
         return None
-    absolute = normpath(filename if isabs(filename) else join(_cwd, filename))
-    module = next((module for module in candidates if absolute.endswith("/" + module)), None)
-    if absolute == f"{_site}/{module}":
-        return module
-    try:
-        real = realpath(absolute)
-    except OSError:
-        return None
-    found = next((module for module in candidates if real == f"{_site}/{module}"), None)
-    if found is None and module is not None:
-        _note_shadow(absolute)
-    return found
 
-
-def _note_shadow(path: str) -> None:
-    global _shadows
-    _shadows += 1
-    if _shadows <= _SHADOWS_NOTED:
-        journal.note("shadow", path)
+    def _note_shadow(self, path: str) -> None:
+        self._shadows += 1
+        if self._shadows <= _SHADOWS_NOTED:
+            self._journal.note("shadow", path)

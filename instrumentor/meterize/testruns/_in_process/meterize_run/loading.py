@@ -1,0 +1,52 @@
+"""Takes part in the import of source files, by wrapping their loader.
+
+That leaves ``sys.meta_path`` alone, and a suite that replaces that does not lose us.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.machinery import SourceFileLoader
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+from .journal import Journal
+from .sources import Sources
+
+GetCode = Callable[[], "CodeType | None"]
+
+
+def adapt_loaded(adaptations: dict[str, Callable[[Any], None]], journal: Journal) -> None:
+    """Call each function of ``adaptations`` with the module of its name, right after that module has run."""
+    run = SourceFileLoader.exec_module
+
+    def exec_module(self: SourceFileLoader, module: ModuleType) -> None:
+        run(self, module)
+        adapt = adaptations.get(module.__name__)
+        if adapt is not None:
+            try:
+                adapt(module)
+            except Exception as error:  # noqa: BLE001  # an unknown version of that module; the suite shall run
+                journal.note("trouble", repr(error))
+
+    SourceFileLoader.exec_module = _as_importlib(exec_module)  # type: ignore[method-assign]
+
+
+def serve_code(serve: Callable[[str, GetCode], CodeType | None], sources: Sources) -> None:
+    """Let ``serve`` give the code of each of the package's modules; it gets the module and a way to ask the loader."""
+    get_code = SourceFileLoader.get_code
+
+    def get_code_served(self: SourceFileLoader, fullname: str) -> CodeType | None:
+        module = sources.module_of(self.get_filename(fullname))
+        if module is None:
+            return get_code(self, fullname)
+        return serve(module, lambda: get_code(self, fullname))
+
+    SourceFileLoader.get_code = _as_importlib(get_code_served)  # type: ignore[method-assign]
+
+
+def _as_importlib(function: Any) -> Any:
+    """Import cuts frames of this file out of tracebacks, and ``warnings`` does not count them for ``stacklevel``."""
+    assert isinstance(function, FunctionType)  # noqa: S101
+    function.__code__ = function.__code__.replace(co_filename="<frozen importlib._bootstrap_external>")
+    return function
