@@ -1,9 +1,9 @@
 """Where a package lives in an environment: find it; write, watch and restore its compiled files, all or nothing."""
 
 from .application import apply, preview
+from .exclusion import lock
 from .inspection import inspect, notices
 from .location import locate
-from .lock import lock
 from .manifests import manifests
 from .removal import strip
 from .runtime import RuntimeSource

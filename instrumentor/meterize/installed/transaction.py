@@ -15,8 +15,8 @@ from typing import Final, TypeAlias
 from meterize.errors import TargetError
 
 from .disk import duplicate, failures_explained, make_folder, remove, set_times, sync_folders, write
+from .exclusion import lock
 from .journal import FolderTime, Journal, Step, begin, decide, finish, is_pending, settle
-from .lock import lock
 from .store import FOLDER_MODE, STORE, is_unfinished, make_store, retire_store
 
 _UNDONE: Final = "nothing was changed"

@@ -14,7 +14,7 @@ from typing import Final
 
 from meterize.errors import TargetError
 
-WAIT_SECONDS: Final = 5.0
+WAIT_SECONDS = 5.0
 _POLL_SECONDS: Final = 0.05
 
 _held: Final[set[tuple[int, int, int]]] = set()
@@ -22,11 +22,11 @@ _held: Final[set[tuple[int, int, int]]] = set()
 
 
 @contextmanager
-def lock(site: Path, *, wait: float = WAIT_SECONDS) -> Iterator[None]:
+def lock(site: Path, *, wait: float | None = None) -> Iterator[None]:
     """Hold the environment's lock; a thread that holds it already goes on.
 
-    Waits for at most ``wait`` seconds, then raises TargetError (``locked``) that names the other process. The kernel releases
-    the lock of a process that dies.
+    Waits for at most ``wait`` seconds (None: WAIT_SECONDS), then raises TargetError (``locked``) that names the other
+    process. The kernel releases the lock of a process that dies.
     """
     handle = _open(site)
     try:
@@ -35,7 +35,7 @@ def lock(site: Path, *, wait: float = WAIT_SECONDS) -> Iterator[None]:
         if key in _held:
             yield
             return
-        _acquire(handle, site, wait)
+        _acquire(handle, site, WAIT_SECONDS if wait is None else wait)
         _held.add(key)
         try:
             yield
