@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 SOURCE = """
@@ -78,6 +80,24 @@ def test_grandchildren(bench, policy):
     # Each of the five generations makes one use; a parent waits for its child and then ends.
     assert ran.uses == {("1", None): 5}
     assert not ran.err
+    for file in bench.spool.iterdir():
+        assert {event["source"] for event in map(json.loads, file.read_text().splitlines())} == {f"urn:meterize:{file.stem}"}
+
+
+def test_a_child_flushes_while_it_runs(bench):
+    bench.meter(SOURCE, policy="every")
+    ran = bench.run(
+        """
+        import metered, os, time
+        if os.fork() == 0:
+            metered.work()
+            time.sleep(1)
+            os._exit(0)
+        os.wait()
+        """,
+        environment={"METERIZE_FLUSH_SECONDS": "0.1"},
+    )
+    assert ran.uses == {("1", None): 1}
 
 
 @POLICIES
