@@ -30,7 +30,12 @@ PLAN = HookPlan(
     with_command="python -m pytest -k 'xlsx'",
     without_command='python -m pytest -k "not xlsx"',
     cwd="tests/of a \\ tree",
-    selection=Selection(feature_tests=("t.py::a[\u2028\x7f]", "t.py::b"), rest_tests=("t.py::c", 'd "quoted"\n')),
+    selection=Selection(
+        feature_tests=("t.py::a[\u2028\x7f]", "t.py::b"),
+        rest_tests=("t.py::c", 'd "quoted"\n'),
+        moved_to_feature=("t.py::b",),
+        moved_to_rest=('d "quoted"\n',),
+    ),
     intersection=3,
     union=41,
     slice_functions=("tablib/formats/_xlsx.py:XLSXFormat.export_set",),
@@ -101,6 +106,7 @@ files = st.lists(st.text("abc.é \"'\\\n", min_size=1).filter(lambda part: part.
 @st.composite
 def plans(draw: st.DrawFn) -> HookPlan:
     feature_tests = tuple(draw(st.lists(texts, max_size=4)))
+    rest_tests = tuple(draw(st.lists(texts, max_size=4)))
     offsets = draw(st.lists(numbers, min_size=1, max_size=3, unique=True))
     code = CodeId(file=draw(files), qualname=draw(names), first_line=draw(numbers))
     points = tuple(
@@ -126,7 +132,12 @@ def plans(draw: st.DrawFn) -> HookPlan:
         with_command=draw(names),
         without_command=draw(names),
         cwd=draw(names),
-        selection=Selection(feature_tests=feature_tests, rest_tests=tuple(draw(st.lists(texts, max_size=4)))),
+        selection=Selection(
+            feature_tests=feature_tests,
+            rest_tests=rest_tests,
+            moved_to_feature=feature_tests[::2],
+            moved_to_rest=rest_tests[1:],
+        ),
         intersection=draw(numbers),
         union=draw(numbers),
         slice_functions=tuple(draw(st.lists(texts, max_size=3))),
@@ -211,7 +222,9 @@ def test_another_interpreters_plan_is_refused_by_both_names() -> None:
         ('"tablib/formats/_xlsx.py"', '"tablib/./x.py"', "hook_point 1: file: expected the relative path"),
         ('"tablib/formats/_xlsx.py"', '"tablib/x.so"', "hook_point 1: file: expected the relative path"),
         ('"tablib/formats/_xlsx.py"', r'"tablib/\u0000.py"', "hook_point 1: file: expected the relative path"),
-        ('covers = [\n  "t.py', 'covers = [\n  "u.py', "hook_point 1: covers: expected only tests that selection"),
+        ('covers = [\n  "t.py', 'covers = [\n  "u.py', "hook_point 1: covers: expected only tests that the selection lists"),
+        ('feature = [\n  "t.py', 'feature = [\n  "u.py', "selection: moved_to_feature: expected only tests"),
+        ('moved_to_rest = [\n  "d', 'moved_to_rest = [\n  "e', "selection: moved_to_rest: expected only tests"),
         ("why = ", "wy = ", "hook_point 1: why: missing"),
         ("schema = 1", "schema = 1\nschema = 1", "not TOML"),
         ("schema = 1", 'schema = "1"', "schema: expected a whole number"),

@@ -66,12 +66,7 @@ def _plan(table: Table) -> HookPlan:
         )
     selection_table = table.table("selection")
     slice_table = table.table("slice")
-    selection = Selection(
-        feature_tests=selection_table.texts("feature_tests"),
-        rest_tests=selection_table.texts("rest_tests"),
-        moved_to_feature=selection_table.texts("moved_to_feature"),
-        moved_to_rest=selection_table.texts("moved_to_rest"),
-    )
+    selection = _selection(selection_table)
     plan = HookPlan(
         package=table.text("package"),
         distribution=table.text("distribution"),
@@ -95,6 +90,24 @@ def _plan(table: Table) -> HookPlan:
     return plan
 
 
+def _selection(table: Table) -> Selection:
+    selection = Selection(
+        feature_tests=table.texts("feature_tests"),
+        rest_tests=table.texts("rest_tests"),
+        moved_to_feature=table.texts("moved_to_feature"),
+        moved_to_rest=table.texts("moved_to_rest"),
+    )
+    _require_known(table, "moved_to_feature", selection.moved_to_feature, frozenset(selection.feature_tests))
+    _require_known(table, "moved_to_rest", selection.moved_to_rest, frozenset(selection.rest_tests))
+    return selection
+
+
+def _require_known(table: Table, key: str, tests: tuple[str, ...], known: frozenset[str]) -> None:
+    for test in tests:
+        if test not in known:
+            table.refuse(key, "only tests that the selection lists on its side", test)
+
+
 def _hook_points(table: Table, feature_tests: frozenset[str]) -> tuple[HookPoint, ...]:
     tables = table.tables("hook_point")
     points = tuple(_hook_point(stanza, feature_tests) for stanza in tables)
@@ -115,9 +128,7 @@ def _hook_point(table: Table, feature_tests: frozenset[str]) -> HookPoint:
         why=table.text("why", empty=True),
         covers=table.texts("covers"),
     )
-    for test in point.covers:
-        if test not in feature_tests:
-            table.refuse("covers", "only tests that selection.feature_tests lists", test)
+    _require_known(table, "covers", point.covers, feature_tests)
     table.refuse_leftovers()
     return point
 
