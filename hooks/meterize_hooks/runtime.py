@@ -39,7 +39,8 @@ class Runtime:
         self._door = one_subject_door(self, self.accounts)
         self._many = self._open = self._finished = False
         self._lock = RLock()
-        self._fork_holds_lock = False
+        self._pid = System.getpid()
+        self._is_forking = self._fork_holds_lock = self._has_begun = False
         self._reports = 0
         self._notifier = Notifier(spool_folder(environ), self.incarnation, _flush_seconds(environ), self._outgoing)
         self._multiprocessing = MultiprocessingExit(self.flush)
@@ -76,11 +77,13 @@ class Runtime:
 
     def snapshot(self) -> dict[str, int]:
         """Uses in this process by hook id."""
+        self._begin_early()
         with self._lock:
             return self._registry.snapshot()
 
     def rearm(self) -> None:
         """Let the hooks that went away fire once more."""
+        self._begin_early()
         with self._lock:
             self._registry.rearm()
 
@@ -97,10 +100,12 @@ class Runtime:
         """No second thread, and nothing half done, while the process is copied."""
         self._multiprocessing.follow()
         self._notifier.stop()
+        self._is_forking = True
         self._fork_holds_lock = self._lock.acquire(True, PATIENCE_SECONDS)
 
     def after_fork_in_parent(self) -> None:
         """Go on."""
+        self._is_forking = False
         if self._fork_holds_lock:
             self._lock.release()
         if self._open and not self._finished:
@@ -108,7 +113,19 @@ class Runtime:
 
     def after_fork_in_child(self) -> None:
         """A process of its own: no uses yet, another incarnation."""
+        if not self._has_begun:
+            self._begin()
+        self._is_forking = self._has_begun = False
+
+    def _begin_early(self) -> None:
+        """Be the child before our turn comes: functions registered earlier than ours may ask for uses in it."""
+        if self._is_forking and not self._has_begun and System.getpid() != self._pid:
+            self._begin()
+            self._has_begun = True
+
+    def _begin(self) -> None:
         self._lock = RLock()
+        self._pid = System.getpid()
         self.incarnation = new_incarnation()
         self.accounts.restart()
         self.losses.restart()

@@ -84,6 +84,36 @@ def test_grandchildren(bench, policy):
         assert {event["source"] for event in map(json.loads, file.read_text().splitlines())} == {f"urn:meterize:{file.stem}"}
 
 
+@POLICIES
+def test_functions_that_run_first_in_a_child_see_the_childs_uses(bench, policy):
+    bench.meter(SOURCE, policy=policy)
+    ran = bench.run(
+        """
+        import builtins, os, sys
+        seen = []
+        def early():
+            seen.append(builtins.__meterize__.snapshot()["dist/feat/1"])
+            metered.work()
+            seen.append(builtins.__meterize__.snapshot()["dist/feat/1"])
+        os.register_at_fork(after_in_child=early)
+        import metered
+        metered.work()
+        if os.fork() == 0:
+            metered.work()
+            print(seen, builtins.__meterize__.snapshot()["dist/feat/1"], flush=True)
+            if os.fork() == 0:
+                print(seen[2:], flush=True)
+                sys.exit()
+        try: os.wait()
+        except ChildProcessError: pass
+        """,
+        "-W",
+        "error",
+    )
+    assert ran.out == {"once": "[0, 1] 1\n[0, 1]\n", "every": "[0, 1] 2\n[0, 1]\n"}[policy]
+    assert ran.uses == {("1", None): {"once": 3, "every": 4}[policy]}
+
+
 def test_a_child_flushes_while_it_runs(bench):
     bench.meter(SOURCE, policy="every")
     ran = bench.run(
