@@ -13,7 +13,7 @@ from meterize.model.package import Package
 
 from .environment import RunEnvironment
 from .explanation import require_data, require_success, require_tests
-from .journals import Journals
+from .journals import Journals, Piece
 from .probes import ProbeBuild, write_index
 from .resolution import ProbeResolver, Resolved, Resolver, SourceResolver
 from .session import run_session
@@ -78,12 +78,16 @@ def _executed(journals: Journals, resolver: Resolver) -> tuple[dict[str, _Masks]
     """The executed instructions by test, and those outside any."""
     by_test: dict[str, _Masks] = {}
     outside: _Masks = {}
+    resolved: dict[Piece, Resolved] = {}
     for journal in journals:
-        resolved: list[Resolved] = [resolver.resolve(piece) for piece in journals.pieces(journal)]
+        pieces = journals.pieces(journal)
         for record in journal.records:
             test = journals.test_of(record.token)
             masks = outside if test is None else by_test.setdefault(test, {})
-            for number in record.pieces:
-                for code, mask in resolved[number]:
+            for piece in map(pieces.__getitem__, record.pieces):
+                found = resolved.get(piece)
+                if found is None:
+                    found = resolved[piece] = resolver.resolve(piece)
+                for code, mask in found:
                     masks[code] = masks.get(code, 0) | mask
     return by_test, outside

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +25,7 @@ class Code:
     checksum: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Piece:
     """Marked places of one chunk, as a mask; ``code`` is None where chunks are probes."""
 
@@ -103,6 +104,7 @@ class Journals:
         self._folder = folder
         self._offsets: dict[str, int] = {}
         self._journals: dict[str, Journal] = {}
+        self._pieces: dict[str, list[Piece]] = {}
 
     def __iter__(self) -> Iterator[Journal]:
         return iter(self._journals.values())
@@ -110,7 +112,7 @@ class Journals:
     def read(self) -> list[str]:
         """Take in what is new; the ids of the tests that began, in order."""
         begun = []
-        for path in sorted(self._folder.glob("*.jsonl"), key=_numbers):
+        for path in sorted(self._grown(), key=_numbers):
             offset = self._offsets.get(path.name, 0)
             with path.open("rb") as file:
                 file.seek(offset)
@@ -124,6 +126,15 @@ class Journals:
                     begun.append(test)
         return begun
 
+    def _grown(self) -> list[Path]:
+        with os.scandir(self._folder) as entries:
+            return [
+                Path(entry.path)
+                for entry in entries
+                if entry.name.endswith(".jsonl")
+                and (entry.name not in self._offsets or entry.stat().st_size > self._offsets[entry.name])
+            ]
+
     @staticmethod
     def _take(journal: Journal, line: bytes) -> str | None:
         try:
@@ -135,6 +146,8 @@ class Journals:
     def read_rest(self) -> None:
         """After the end: what each process marked after its last line, from the pages it had mapped."""
         for journal in self:
+            if "unmapped" in journal.notes:  # it wrote as it ended
+                continue
             segments = sorted(self._folder.glob(f"{journal.name}.*.marks"), key=_numbers)
             sizes = self._whole(journal, "sizes")
             stride = 2 if sizes else 1
@@ -147,20 +160,26 @@ class Journals:
                 journal.records.append(Record(journal.token, None, tuple(numbers), {}))
 
     def pieces(self, journal: Journal) -> list[Piece]:
-        """All pieces of a process by number."""
-        codes, pieces = self._whole(journal, "codes"), self._whole(journal, "pieces")
-        return [Piece(chunk, codes[chunk] if chunk < len(codes) else None, mask) for chunk, mask in pieces]
+        """All pieces of a process by number; a forked child's begin with what its parent's had been."""
+        if journal.name not in self._pieces:
+            inherited = self.pieces(self._parent(journal))[: journal.inherited_pieces] if journal.parent else []
+            codes = self._whole(journal, "codes")
+            own = [Piece(chunk, codes[chunk] if chunk < len(codes) else None, mask) for chunk, mask in journal.pieces]
+            self._pieces[journal.name] = inherited + own
+        return self._pieces[journal.name]
+
+    def _parent(self, journal: Journal) -> Journal:
+        try:
+            return self._journals[journal.parent]
+        except KeyError:
+            raise InternalError(f"the data file of process {journal.parent} is missing") from None
 
     def _whole(self, journal: Journal, table: str) -> list[Any]:
-        """A table with what a forked child has of its parent's."""
+        """``codes`` or ``sizes``, with what a forked child has of its parent's."""
         own: list[Any] = getattr(journal, table)
         if not journal.parent:
             return own
-        parent = self._journals.get(journal.parent)
-        if parent is None:
-            raise InternalError(f"the data file of process {journal.parent} is missing")
-        count = journal.inherited_pieces if table == "pieces" else journal.inherited_chunks
-        return self._whole(parent, table)[:count] + own
+        return self._whole(self._parent(journal), table)[: journal.inherited_chunks] + own
 
     def test_of(self, token: str) -> str | None:
         """The id of the test that a token stands for; None outside any test."""

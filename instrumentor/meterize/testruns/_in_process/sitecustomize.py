@@ -6,7 +6,7 @@ readable for any Python 3: a suite may start other interpreters, and for them th
 
 import os
 import sys
-from importlib.machinery import PathFinder
+from _frozen_importlib_external import PathFinder
 
 
 def _start() -> None:

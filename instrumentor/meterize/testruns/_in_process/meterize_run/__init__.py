@@ -2,7 +2,8 @@
 
 Self-contained and standard library only: it runs in the target's environment, beside anything. It never imports meterize.
 What is needed later is bound when the process starts, since suites patch ``open``, ``os`` and the clock; and nothing here
-may raise into a suite, print, or leave a descriptor open.
+may raise into a suite, print, or leave a descriptor open. Every process of a suite starts with this: what is imported here at
+run time is what Python itself has loaded by then, or written in C (``typing`` alone doubles the time to start).
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ def _record(settings: Settings, journal: Journal) -> None:
     watch_frameworks(contexts, children)
 
 
-if False:  # for type checkers; the typing module is not loaded at start
+TYPE_CHECKING = False
+if TYPE_CHECKING:
     from .journal import Journal
     from .settings import Settings

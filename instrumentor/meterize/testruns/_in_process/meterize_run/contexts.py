@@ -6,10 +6,14 @@ suite runs) belongs to the outer test. Child processes learn their test from the
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from os import environ
 
 from .journal import Journal, quote
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 VARIABLE = "METERIZE_RUN_CONTEXT"
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"

@@ -11,12 +11,15 @@ from _signal import (  # type: ignore[import-not-found]  # the signal module its
     getsignal,
     signal,
 )
-from collections.abc import Callable
-from typing import Any
 
 from .children import Children
 from .contexts import Contexts
 from .journal import quote
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 
 def start_fires(contexts: Contexts, children: Children) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from .children import Children
 from .contexts import FAILED, PASSED, SKIPPED, Contexts
 from .loading import adapt_loaded
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 
 def watch_frameworks(contexts: Contexts, children: Children) -> None:

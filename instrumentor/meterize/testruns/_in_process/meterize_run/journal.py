@@ -53,6 +53,8 @@ class Journal:
                     data = data[write(descriptor, data) :]
             finally:
                 close(descriptor)
+        except FileNotFoundError:  # the run is over, and this process lives on
+            return
         except OSError:
             self._pending = [*lines, *self._pending]
 

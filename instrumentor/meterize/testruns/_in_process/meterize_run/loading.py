@@ -5,15 +5,18 @@ That leaves ``sys.meta_path`` alone, and a suite that replaces that does not los
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from importlib.machinery import SourceFileLoader
-from types import CodeType, FunctionType, ModuleType
-from typing import Any
+from _frozen_importlib_external import SourceFileLoader
 
 from .journal import Journal
 from .sources import Sources
 
-GetCode = Callable[[], "CodeType | None"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType, ModuleType
+    from typing import Any
+
+    GetCode = Callable[[], CodeType | None]
 
 
 def adapt_loaded(adaptations: dict[str, Callable[[Any], None]], journal: Journal) -> None:
@@ -47,6 +50,5 @@ def serve_code(serve: Callable[[str, GetCode], CodeType | None], sources: Source
 
 def _as_importlib(function: Any) -> Any:
     """Import cuts frames of this file out of tracebacks, and ``warnings`` does not count them for ``stacklevel``."""
-    assert isinstance(function, FunctionType)  # noqa: S101
     function.__code__ = function.__code__.replace(co_filename="<frozen importlib._bootstrap_external>")
     return function

@@ -7,7 +7,7 @@ the end; the tool reads what is left.
 from __future__ import annotations
 
 import atexit
-from bisect import bisect_right
+from _bisect import bisect_right
 from mmap import mmap
 from os import O_CLOEXEC, O_CREAT, O_EXCL, O_RDWR, close, fstatvfs, ftruncate
 from os import open as open_file
@@ -76,6 +76,7 @@ class Marks:
                 close(descriptor)
         except (OSError, ValueError):
             segment.view = memoryview(bytearray(segment.size))
+            self._journal.note("unmapped", f"{number}")
             atexit.register(self._contexts.finish)
         else:
             segment.view = memoryview(mapped)

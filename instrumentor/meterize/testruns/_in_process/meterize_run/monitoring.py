@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import sys
 from binascii import crc32
-from collections.abc import Callable
-from types import CodeType
-from typing import Any
 
 from .children import Children
 from .contexts import Contexts
 from .journal import quote
-from .loading import GetCode, serve_code
+from .loading import serve_code
 from .marks import Marks
 from .sources import Sources
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType
+    from typing import Any
+
+    from .loading import GetCode
+
 
 _TOOLS = range(6)
 _PREFERRED_TOOLS = (4, 3, 5, 2, 0)  # 1 is coverage's
@@ -95,7 +101,7 @@ class Monitor:
                 code = pending.pop()
                 if id(code) not in self._rows:
                     self._watch(module, code)
-                pending.extend([const for const in code.co_consts if isinstance(const, CodeType)])
+                pending.extend([const for const in code.co_consts if hasattr(const, "co_code")])
             self._journal.flush()
         except Exception as error:  # noqa: BLE001  # it would reach the suite
             self._journal.note("trouble", repr(error))

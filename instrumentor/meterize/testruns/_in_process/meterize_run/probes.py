@@ -9,14 +9,20 @@ from __future__ import annotations
 import builtins
 import marshal  # noqa: TID251  # this side cannot ask meterize.cpython
 import sys
-from types import CodeType
 
 from .children import Children
 from .contexts import Contexts
-from .loading import GetCode, serve_code
+from .loading import serve_code
 from .marks import Marks
 from .settings import read_whole
 from .sources import Sources
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType
+
+    from .loading import GetCode
+
 
 _PYC_HEADER = 16
 _CHUNK = 128

@@ -15,6 +15,7 @@ class Plugin:
 
     def __init__(self, contexts: Contexts) -> None:
         self._contexts = contexts
+        self._owns = False
 
     def pytest_configure(self, config: Any) -> None:  # noqa: ARG002  # pluggy goes by the names
         """Pytest is at work, whether or not it finds a test."""
@@ -23,17 +24,23 @@ class Plugin:
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: Any, nextitem: Any) -> Generator[None, Any, None]:  # noqa: ARG002
         """Set-up, call and tear-down are one test."""
-        owned = self._contexts.begin(item.nodeid)
+        self._owns = self._contexts.begin(item.nodeid)
         try:
             yield
         finally:
-            if owned:
+            if self._owns:
+                self._owns = False
                 self._contexts.end()
             else:
                 self._contexts.leave()
 
     def pytest_runtest_logreport(self, report: Any) -> None:
-        """The final reports of a test; those of attempts that are repeated have another outcome (``rerun``)."""
+        """The final reports of a test; those of attempts that are repeated have another outcome (``rerun``).
+
+        A session that only hears of tests (xdist's controller) says nothing about the test that it may run in itself.
+        """
+        if not self._owns:
+            return
         outcome = getattr(report, "outcome", "")
         if hasattr(report, "wasxfail") and outcome == "skipped":
             outcome = PASSED

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from os import getcwd as working_folder
-from os.path import abspath, realpath
+from os import getcwd
+from os.path import isfile, normpath, realpath
 
 from .journal import Journal
 from .settings import Settings
@@ -23,7 +23,7 @@ class Sources:
         for module in settings.modules:
             self._by_name.setdefault(module.rpartition("/")[2], []).append(module)
         try:
-            self._start = working_folder()
+            self._start = getcwd()  # noqa: PTH109  # pathlib is not loaded at start
         except OSError:  # removed under our feet
             self._start = "/"
 
@@ -45,13 +45,13 @@ class Sources:
         if not candidates:
             return None
         # Relative in a script alone, whose name was given while this was the working folder.
-        absolute = abspath(filename if filename.startswith("/") else f"{self._start}/{filename}")
-        real = absolute
-        for path in (absolute, real := realpath(absolute)):
+        absolute = normpath(filename if filename.startswith("/") else f"{self._start}/{filename}")
+        for path in (absolute, realpath(absolute)):
             for module in candidates:
                 if path == f"{self._site}/{module}":
                     return module
-        if any(path.endswith(f"/{module}") for module in candidates for path in (absolute, real)):
+        root = next((absolute.removesuffix(module) for module in candidates if absolute.endswith(f"/{module}")), None)
+        if root is not None and not isfile(f"{root}__init__.py"):  # noqa: PTH113  # else vendored, part of another
             self._note_shadow(absolute)
         return None
 

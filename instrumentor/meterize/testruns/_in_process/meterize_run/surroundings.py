@@ -8,11 +8,15 @@ from __future__ import annotations
 import _posixsubprocess
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
 from os import environb, fsencode
-from typing import Any
 
 from .contexts import VARIABLE, Contexts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
 
 _FOLDER_KEY, _CONTEXT_KEY, _PATH_KEY = b"METERIZE_RUN_FOLDER", VARIABLE.encode(), b"PYTHONPATH"
 _ENVIRONMENT_AT = 5
@@ -27,7 +31,7 @@ class Surroundings:
         self._inherited = environb
         self._folder = fsencode(contexts.journal.folder)
         self._here = fsencode(__file__.rpartition("/meterize_run/")[0])
-        self._programs = fsencode(sys.executable).rpartition(b"/")[0]
+        self._programs = fsencode(sys.executable or "").rpartition(b"/")[0]
 
     def keep(self) -> None:
         """Wrap the primitives below ``subprocess``, ``multiprocessing``, ``os.spawn*`` and ``os.exec*``."""
@@ -84,4 +88,4 @@ class Surroundings:
         return changed
 
     def _looks_like_python(self, words: Sequence[Any]) -> bool:
-        return any(b"python" in (text := fsencode(word)) or text.rpartition(b"/")[0] == self._programs for word in words)
+        return any(b"python" in (text := fsencode(word)) or self._programs == text.rpartition(b"/")[0] != b"" for word in words)
