@@ -43,7 +43,9 @@ class Accounts:
         self.default = Account(default_subject, 0)
         """Counts the uses of whoever named no subject."""
         self.current: ContextVar[list[int]] = ContextVar("meterize_subject")
-        """The row of this context's subject; unset where nobody named one."""
+        """The row of this context's subject; unset where nobody ever named one."""
+        self._entered: ContextVar[tuple[tuple[object, list[int]], ...]] = ContextVar("meterize_entered", default=())
+        """The blocks that this context is in, innermost last, with their rows."""
         self.subjects: dict[int, str | None] = {id(self.default.row): default_subject}
         """Subject by ``id(row)``; rows are never freed."""
         self.overflowed = 0
@@ -71,6 +73,23 @@ class Accounts:
                 self._accounts.append(account)
                 self._by_subject[subject] = account
             return account.row
+
+    def enter(self, block: object, row: list[int]) -> None:
+        """Uses of this context count in that row until the block is left."""
+        self._entered.set((*self._entered.get(), (block, row)))
+        self.current.set(row)
+
+    def leave(self, block: object) -> None:
+        """Uses count where they would had the block not been. Generators leave theirs in any order, and asynchronous ones in
+        contexts that were never in it: then there is nothing to do.
+        """
+        entered = self._entered.get()
+        for index in range(len(entered) - 1, -1, -1):
+            if entered[index][0] is block:
+                entered = entered[:index] + entered[index + 1 :]
+                self._entered.set(entered)
+                self.current.set(entered[-1][1] if entered else self.default.row)
+                return
 
     def current_subject(self) -> str | None:
         """Who uses, in this context."""

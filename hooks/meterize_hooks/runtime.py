@@ -21,7 +21,6 @@ from .system import System
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from contextvars import Token
 
     from .notifier import Outgoing
 
@@ -59,8 +58,8 @@ class Runtime:
         if not self._finished:
             self._notifier.start()
 
-    def enter_subject(self, subject: str | None) -> Token[list[int]]:
-        """Make this context's uses that subject's; what `contextvars` needs to take it back."""
+    def enter_subject(self, block: object, subject: str | None) -> None:
+        """Make this context's uses that subject's, until the block is left."""
         row = self.accounts.row_of(subject)
         if not self._many:
             with self._lock:
@@ -69,7 +68,7 @@ class Runtime:
                     if self._open:
                         open_door(self._door)
                     self._many = True
-        return self.accounts.current.set(row)
+        self.accounts.enter(block, row)
 
     def armed_hooks(self) -> tuple[str, ...]:
         """Ids of the hooks that could be armed."""

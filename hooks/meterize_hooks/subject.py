@@ -7,7 +7,6 @@ from .runtime import RUNTIME
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from contextvars import Token
     from types import TracebackType
 
 
@@ -15,27 +14,20 @@ class subject:  # noqa: N801 - reads as a word of the language: with subject(...
     """Whoever is named is the subject of all uses in the block, and in tasks and contexts begun there.
 
     None or an empty name is the unknown subject (or that of ``METERIZE_SUBJECT``). Names are text; a longer one than 256
-    characters is cut and ends in its digest. The same object may be entered again, also while it is entered.
+    characters is cut and ends in its digest. One object may be entered many times, by many threads at once.
     """
 
-    __slots__ = ("_name", "_tokens")
+    __slots__ = ("_name",)
 
     def __init__(self, name: object) -> None:
         self._name = clean_subject(name)
-        self._tokens: list[Token[list[int]]] = []
 
     def __enter__(self) -> str | None:
-        self._tokens.append(RUNTIME.enter_subject(self._name))
+        RUNTIME.enter_subject(self, self._name)
         return self._name
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        token = self._tokens.pop()
-        try:
-            RUNTIME.accounts.current.reset(token)
-        except ValueError:
-            # Left in another context than it was entered in, as when a loop closes an asynchronous generator: that context
-            # never had this subject.
-            return
+        RUNTIME.accounts.leave(self)
 
 
 def current_subject() -> str | None:

@@ -48,6 +48,40 @@ def test_one_object_may_be_entered_again_and_again(subject, current):
     assert current() is None
 
 
+def test_one_object_in_many_threads(subject, current):
+    who, barrier, seen = subject("a"), threading.Barrier(4), []
+
+    def go():
+        for _ in range(50):
+            barrier.wait()
+            with who:
+                barrier.wait()
+                seen.append(current())
+            seen.append(current())
+
+    threads = [threading.Thread(target=go) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen.count("a") == seen.count(None) == 200
+
+
+def test_generators_leave_in_any_order(subject, current):
+    def steps(name):
+        with subject(name):
+            yield
+
+    first, second = steps("a"), steps("b")
+    next(first)
+    next(second)
+    assert current() == "b"
+    first.close()
+    assert current() == "b"
+    second.close()
+    assert current() is None
+
+
 def test_threads_begin_unknown_and_contexts_carry_over(subject, current):
     seen = []
     with subject("a"):
