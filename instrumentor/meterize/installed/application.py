@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from meterize.cpython.pyc import pyc_path
 from meterize.cpython.versions import CACHE_TAG
@@ -22,8 +23,11 @@ from .originals import keep_original, release
 from .ownership import is_name
 from .records import is_inside
 from .runtime import RuntimeSource, bring_runtime
-from .store import MODE, STATE, STORE, SiteState, dump_state, manifest_file, plan_file, read_state
+from .store import MODE, STATE, SiteState, dump_state, has_store, manifest_file, plan_file, read_state
 from .transaction import Change, Discard, Put, commit, settled
+
+_SECOND: Final = 1_000_000_000
+"""In nanoseconds."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -71,7 +75,7 @@ def _draw_up(
     site, old = package.site, find_manifest(package.site, package.distribution)
     _refuse_other_interpreter(old)
     draft = _Draft()
-    state = read_state(site) if (site / STORE).is_dir() else None
+    state = read_state(site) if has_store(site) else None
     _add_runtime(draft, site, state, runtime)
     _add_modules(draft, package, modules, old)
     _drop_modules(draft, site, old)
@@ -95,7 +99,8 @@ def _add_runtime(draft: _Draft, site: Path, state: SiteState | None, runtime: Ru
     draft.changes += brought.changes
     now_ns = site.stat().st_mtime_ns
     # A new time stamp, for running processes list the folder again only if it has one (importlib, FileFinder.find_spec).
-    draft.site_mtime_ns = max(time.time_ns(), now_ns + 1)
+    # In whole seconds, which every file system can keep: we have to recognise it.
+    draft.site_mtime_ns = max(time.time_ns(), now_ns + _SECOND) // _SECOND * _SECOND
     before_ns = state.without_us(now_ns) if state else now_ns
     new = SiteState(before_ns=before_ns, left_ns=draft.site_mtime_ns, runtime=brought.record)
     draft.changes.append(Put(target=STATE, data=dump_state(new), mode=MODE))

@@ -118,6 +118,20 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
 
 
+def move_folder(source: Path, target: Path) -> None:
+    """Give a folder another name; where the file system cannot (overlayfs, for one from a lower layer), copy and remove it."""
+    try:
+        source.replace(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        partial = target.with_name(f"{target.name}.part")
+        remove(partial)
+        shutil.copytree(source, partial, symlinks=True)
+        partial.replace(target)
+        remove(source)
+
+
 def remove_if_empty(folder: Path) -> None:
     """Remove a folder that is there and holds nothing."""
     try:
@@ -137,7 +151,7 @@ def _give(target: Path | int, like: os.stat_result) -> None:
 
 
 @contextmanager
-def failures_explained(site: Path, done: str) -> Iterator[None]:
+def failures_explained(site: Path, done: str = "nothing was changed") -> Iterator[None]:
     """Turn an OSError into a TargetError; ``done`` says in which state it left the environment."""
     try:
         yield
@@ -152,8 +166,9 @@ def _explain(error: OSError, site: Path, done: str) -> TargetError:
         hint = "Make room on the file system and run the command again."
         return TargetError(f"the disk is full; {done}", slug="disk-full", hint=hint, details=details)
     if error.errno in _NOT_ALLOWED:
+        why = "is on a read-only file system" if error.errno == errno.EROFS else "is not this user's to read and change"
         return TargetError(
-            f"{site} cannot be written to; {done}",
+            f"{site} {why}; {done}",
             slug="read-only-site",
             hint="Run as the user who owns the environment, or make it writable; an environment of your own (venv) is best.",
             details=details,

@@ -10,10 +10,10 @@ from typing import Final
 from meterize.cpython.versions import CACHE_TAG
 from meterize.model.manifest import Condition, FileState, ManagedFile, Manifest, Notice
 
-from .disk import digest, read
+from .disk import digest, failures_explained, read
 from .ownership import find_distribution
 from .runtime import PACKAGE, changed_files, installed_elsewhere, is_taken_over, missing_files
-from .store import STORE, read_state
+from .store import has_store, read_state
 from .transaction import needs_recovery
 
 _RUNS_HOOKS: Final = frozenset({Condition.OURS, Condition.SOURCE_TOUCHED, Condition.OUTDATED})
@@ -33,14 +33,16 @@ def inspect(site: Path, manifest: Manifest) -> tuple[FileState, ...]:
     """The state of each file of a manifest. Changes nothing."""
     found = find_distribution(manifest.distribution, [str(site)])
     version = found.version if found else None
-    return tuple(_state(site, manifest, file, version) for file in manifest.files)
+    with failures_explained(site):
+        return tuple(_state(site, manifest, file, version) for file in manifest.files)
 
 
 def notices(
     site: Path, manifest: Manifest | None, *, search_path: Sequence[str] = (), environ: Mapping[str, str]
 ) -> tuple[Notice, ...]:
     """What is odd about the environment of a manifest (None: about the site folder as such); nothing if all is well."""
-    return (*_interrupted(site), *_elsewhere(environ), *(_runtime(site, search_path) if manifest else ()))
+    with failures_explained(site):
+        return (*_interrupted(site), *_elsewhere(environ), *(_runtime(site, search_path) if manifest else ()))
 
 
 def _state(site: Path, manifest: Manifest, file: ManagedFile, version: str | None) -> FileState:
@@ -142,7 +144,7 @@ def _elsewhere(environ: Mapping[str, str]) -> Iterator[Notice]:
 
 
 def _runtime(site: Path, search_path: Sequence[str]) -> Iterator[Notice]:
-    record = read_state(site).runtime if (site / STORE).is_dir() else None
+    record = read_state(site).runtime if has_store(site) else None
     if record is None or is_taken_over(site, record):
         if not installed_elsewhere(site, search_path):
             yield _missing_runtime(f"no {PACKAGE} is found on the path")

@@ -12,7 +12,7 @@ from typing import Final
 
 from .disk import remove, remove_if_empty, set_times, sync_folders, write
 from .records import Record, dump_record, is_inside, read_record
-from .store import MODE, STORE
+from .store import MODE, STORE, has_store
 
 _UNDO: Final = f"{STORE}/.undo.json"
 _FINISH: Final = f"{STORE}/.finish.json"
@@ -52,7 +52,7 @@ class Journal:
 
 def is_pending(site: Path) -> bool:
     """Whether a change was cut short."""
-    return any((site / name).exists() for name in (_UNDO, _FINISH, _NEW))
+    return has_store(site) and any((site / name).exists() for name in (_UNDO, _FINISH, _NEW))
 
 
 def begin(site: Path, journal: Journal) -> None:
@@ -69,6 +69,8 @@ def decide(site: Path) -> None:
 
 def settle(site: Path) -> bool:
     """Undo or finish whatever the journal says; returns whether the change was finished."""
+    if not is_pending(site):
+        return False
     if finished := (site / _FINISH).exists():
         finish(site, _read(site / _FINISH))
     elif (site / _UNDO).exists():
@@ -91,7 +93,7 @@ def _undo_step(site: Path, step: Step) -> None:
     target = site / step.target
     swapped = step.staged is not None and not _exists(site / step.staged)
     if step.saved is not None and _exists(site / step.saved):
-        if step.is_folder and swapped:
+        if step.is_folder:
             remove(target)
         (site / step.saved).replace(target)
         if not step.is_folder:

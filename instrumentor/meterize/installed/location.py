@@ -14,6 +14,7 @@ from meterize.errors import TargetError
 from meterize.model.package import Package
 
 from .contents import is_extension, list_contents
+from .disk import failures_explained
 from .ownership import (
     canonical,
     editable_owner,
@@ -153,7 +154,8 @@ def _installed_owner(import_name: str, folder: Path, site: Path, search_path: Se
 
 
 def _describe(import_name: str, folder: Path, site: Path, distribution: Distribution) -> Package:
-    contents = list_contents(folder, site)
+    with failures_explained(site):
+        contents = list_contents(folder, site)
     if not contents.modules:
         raise _no_source(import_name, folder, compiled=contents.compiled, sourceless=contents.sourceless)
     return Package(

@@ -9,7 +9,7 @@ from meterize.model.feature import Policy
 from meterize.model.manifest import MANIFEST_SCHEMA, ManagedFile, Manifest, MeteredPlan, Original
 from meterize.model.plan import HookPoint
 
-from .disk import digest
+from .disk import digest, failures_explained
 from .ownership import canonical, is_name
 from .records import Record, dump_record, read_record
 from .store import manifest_file, metered_folders, plan_file, saved_name
@@ -17,7 +17,8 @@ from .store import manifest_file, metered_folders, plan_file, saved_name
 
 def manifests(site: Path) -> tuple[Manifest, ...]:
     """What is metered in a site folder, by distribution. Raises TargetError (``manifest-corrupt``, ``manifest-schema``)."""
-    return tuple(_read(site, folder / "manifest.json") for folder in metered_folders(site))
+    with failures_explained(site):
+        return tuple(_read(site, folder / "manifest.json") for folder in metered_folders(site))
 
 
 def find_manifest(site: Path, distribution: str) -> Manifest | None:

@@ -7,6 +7,7 @@ that folder is the last thing to spoil the stamp: an extended attribute of the s
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -15,6 +16,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from meterize.errors import TargetError
 
 from .disk import make_folder, remove, set_times, sync_folders, write
 from .ownership import canonical
@@ -77,16 +80,26 @@ def plan_file(distribution: str, plan_digest: str) -> str:
 
 def metered_folders(site: Path) -> tuple[Path, ...]:
     """The folder of each metered distribution."""
-    store = site / STORE
-    if not store.is_dir():
+    if not has_store(site):
         return ()
-    return tuple(sorted(path for path in store.iterdir() if not path.name.startswith(".")))
+    return tuple(sorted(path for path in (site / STORE).iterdir() if not path.name.startswith(".")))
+
+
+def has_store(site: Path) -> bool:
+    """Whether anything is, or was being, metered in a site folder. Raises TargetError if that is not for this user to know."""
+    store = site / STORE
+    if store.is_dir() and not os.access(store, os.R_OK | os.X_OK):
+        raise TargetError(
+            f"{store} belongs to another user, who instrumented packages here",
+            slug="private-store",
+            hint="Run the command as the owner of that folder.",
+        )
+    return store.is_dir()
 
 
 def make_store(site: Path) -> None:
     """Make an empty store, unless there is one."""
-    store = site / STORE
-    if store.is_dir():
+    if has_store(site):
         return
     status = site.stat()
     state = SiteState(before_ns=status.st_mtime_ns, left_ns=status.st_mtime_ns)
@@ -94,16 +107,15 @@ def make_store(site: Path) -> None:
     make_folder(unfinished, FOLDER_MODE, status)
     write(unfinished / Path(STATE).name, dump_state(state), MODE, status)
     sync_folders([unfinished])
-    unfinished.replace(store)
+    unfinished.replace(site / STORE)
     sync_folders([site])
     set_times(site, mtime_ns=state.before_ns)
 
 
 def retire_store(site: Path) -> None:
     """Remove a store in which no distribution is left, and all that a killed process left of one."""
-    store = site / STORE
-    if store.is_dir() and not metered_folders(site):
-        store.replace(site / f"{STORE}.{read_state(site).before_ns}")
+    if has_store(site) and not metered_folders(site):
+        _set_aside(site)
     for unfinished, before_ns in _unfinished_stores(site):
         _remember_time(site, before_ns)
         remove(unfinished)
@@ -114,10 +126,24 @@ def retire_store(site: Path) -> None:
         os.removexattr(site, _ATTRIBUTE)
 
 
+def _set_aside(site: Path) -> None:
+    """Put the time stamp into a name; from then on, whatever else is left of the store only has to go."""
+    store = site / STORE
+    if not any(_unfinished_stores(site)):
+        unfinished = site / f"{STORE}.{read_state(site).before_ns}"
+        try:
+            store.replace(unfinished)
+        except OSError as error:
+            # On overlayfs, a folder from a lower layer may have no other name.
+            if error.errno != errno.EXDEV:
+                raise
+            unfinished.mkdir(FOLDER_MODE)
+    remove(store)
+
+
 def is_unfinished(site: Path) -> bool:
     """Whether making or removing a store was cut short."""
-    store = site / STORE
-    is_empty = store.is_dir() and not metered_folders(site)
+    is_empty = has_store(site) and not metered_folders(site)
     return is_empty or any(_unfinished_stores(site)) or _remembered_time(site) is not None
 
 

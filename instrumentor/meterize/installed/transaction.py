@@ -14,12 +14,11 @@ from typing import Final, TypeAlias
 
 from meterize.errors import TargetError
 
-from .disk import duplicate, failures_explained, make_folder, remove, set_times, sync_folders, write
+from .disk import duplicate, failures_explained, make_folder, move_folder, remove, set_times, sync_folders, write
 from .exclusion import lock
 from .journal import FolderTime, Journal, Step, begin, decide, finish, is_pending, settle
 from .store import FOLDER_MODE, STORE, is_unfinished, make_store, retire_store
 
-_UNDONE: Final = "nothing was changed"
 _DECIDED: Final = "the work is done, only clean-up is left: the next command does it"
 _TORN: Final = "what was begun could not be taken back yet: the next command tries again. The packages work meanwhile"
 
@@ -67,7 +66,8 @@ def settled(site: Path) -> Iterator[None]:
     """Hold the lock on an environment in which nothing is half done."""
     with lock(site):
         _settle(site)
-        yield
+        with failures_explained(site):
+            yield
 
 
 def recover(site: Path) -> bool:
@@ -102,7 +102,7 @@ def commit(site: Path, changes: Sequence[Change], *, site_mtime_ns: int | None, 
     """
     begun_ns = site.stat().st_mtime_ns
     try:
-        with failures_explained(site, _UNDONE):
+        with failures_explained(site):
             make_store(site)
             journal = _draw_up(site, changes, begun_ns, begun_ns if site_mtime_ns is None else site_mtime_ns, emptied)
             begin(site, journal)
@@ -123,6 +123,8 @@ def commit(site: Path, changes: Sequence[Change], *, site_mtime_ns: int | None, 
 
 def _draw_up(site: Path, changes: Sequence[Change], begun_ns: int, left_ns: int, emptied: Iterable[str]) -> Journal:
     steps = tuple(_draw_step(site, number, change) for number, change in enumerate(changes))
+    for parent in {(site / step.target).parent for step in steps}:
+        _require_inside(site, parent)
     made = _missing_folders(site, [step.target for step in steps if step.staged is not None])
     goes = sorted(set(emptied), key=lambda folder: -folder.count("/"))
     touched = {str(PurePosixPath(path).parent) for path in (*(step.target for step in steps), *made, *goes)}
@@ -141,7 +143,6 @@ def _draw_up(site: Path, changes: Sequence[Change], begun_ns: int, left_ns: int,
 def _draw_step(site: Path, number: int, change: Change) -> Step:
     target = PurePosixPath(change.target)
     path = site / target
-    _require_inside(site, path)
     return Step(
         target=change.target,
         staged=None if isinstance(change, Discard) else str(target.with_name(f".meterize-new-{number}")),
@@ -150,11 +151,11 @@ def _draw_step(site: Path, number: int, change: Change) -> Step:
     )
 
 
-def _require_inside(site: Path, path: Path) -> None:
+def _require_inside(site: Path, folder: Path) -> None:
     """Refuse to follow a link out of the site folder, whoever may have put it there."""
-    if not path.parent.resolve().is_relative_to(site.resolve()):
+    if not folder.resolve().is_relative_to(site.resolve()):
         raise TargetError(
-            f"{path} leads out of {site} through a link",
+            f"{folder} leads out of {site} through a link",
             slug="not-a-file",
             hint="Something arranged this environment in a way that meterize will not touch. Install the package plainly.",
         )
@@ -215,7 +216,7 @@ def _swap(site: Path, journal: Journal) -> None:
     for step in journal.steps:
         target = site / step.target
         if step.saved is not None and step.is_folder:
-            target.replace(site / step.saved)
+            move_folder(target, site / step.saved)
         if step.staged is not None:
             (site / step.staged).replace(target)
         elif not step.is_folder:
