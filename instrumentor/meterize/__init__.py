@@ -1,8 +1,13 @@
 """Meter one feature of an installed Python package, without touching its source."""
 
-from importlib.metadata import PackageNotFoundError, version
 
-try:
-    __version__ = version("meterize")
-except PackageNotFoundError:  # run from a checkout under another interpreter (`--python`)
-    __version__ = "0+unknown"
+def __getattr__(name: str) -> str:
+    # Looked up when it is asked for: reading metadata takes longer than handing over to another interpreter does.
+    if name != "__version__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("meterize")
+    except PackageNotFoundError:  # run from a checkout under another interpreter (`--python`)
+        return "0+unknown"

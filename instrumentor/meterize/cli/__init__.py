@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 # The tool's own process never counts, even where click, rich, networkx or coverage are metered themselves: with this entry the
 # arming prologue of a rewritten module finds no runtime, which it takes for "unmetered". Before any third-party import.
@@ -14,9 +15,23 @@ INTERRUPTED = 130
 def main(search_path: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code; ``search_path`` is where the target's packages are, if not ``sys.path``."""
     try:
+        if search_path is None:
+            _hand_over()
         from .app import run
 
         code = run(sys.argv[1:], search_path)
     except KeyboardInterrupt:  # Ctrl-C before the command line had its hands on anything
         code = INTERRUPTED
     sys.exit(code)
+
+
+def _hand_over() -> None:
+    """With --python, leave before all the imports that only the other interpreter will need."""
+    from meterize.errors import MeterizeError
+
+    from .elsewhere import asked_for, hand_over
+
+    python = asked_for(sys.argv[1:])
+    if python is not None:
+        with suppress(MeterizeError):  # the command line comes to it again, and says so
+            hand_over(python, sys.argv[1:])

@@ -22,6 +22,16 @@ LENT = ("meterize", "meterize_hooks", "click", "rich", "networkx", "coverage", "
 """``typing_extensions`` is needed by bytecode before 3.13 and may be absent after."""
 
 
+def asked_for(arguments: Sequence[str]) -> Path | None:
+    """The --python that stands before anything else."""
+    match arguments:
+        case ["--python", python, _, *_]:
+            return Path(python)
+        case [first, _, *_] if first.startswith("--python="):
+            return Path(first.removeprefix("--python="))
+    return None
+
+
 def hand_over(python: Path, arguments: Sequence[str]) -> NoReturn:
     """Replace this process by one of ``python`` that runs the same command line, less ``--python``."""
     interpreter = find_interpreter(python)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from meterize.cpython.versions import CACHE_TAG
 from meterize.errors import MeterizeError, TargetError
-from meterize.flow import build_graph
 from meterize.model.code import CodeId
 from meterize.model.coverage import CoverageRecord
 from meterize.model.feature import Feature, Policy
@@ -135,6 +134,8 @@ class _Graphs:
 
     def all(self, names: Iterable[CodeId]) -> dict[CodeId, ControlFlowGraph]:
         """Those of the code objects named."""
+        from meterize.flow import build_graph  # brings networkx: a quarter of the start-up of commands that need no graph
+
         for name in names:
             if name not in self._built and name in (codes := self._code.codes(name.file)):
                 self._built[name] = build_graph(name.file, codes[name])
