@@ -79,7 +79,8 @@ class Notifier:
             wake.release()
         except RuntimeError:  # two threads stop it at once
             return
-        if gone.acquire(True, PATIENCE_SECONDS):
+        # Under gevent or eventlet it is no thread of the system's: it has our own id.
+        if gone.acquire(True, PATIENCE_SECONDS) and self._thread_id != get_native_id():
             for _ in range(200):
                 try:
                     System.stat(f"/proc/self/task/{self._thread_id}")
