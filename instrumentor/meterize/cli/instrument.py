@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from difflib import SequenceMatcher
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 from rich.markup import escape
@@ -17,6 +20,10 @@ from meterize.pipeline import Target
 from meterize.pipeline import instrument as put_in
 
 from . import output
+
+CONTEXT: Final = 3
+"""Unchanged instructions that are shown around each change."""
+_JUMP: Final = re.compile(r"(\S+) .*\(to \d+\)$")
 
 
 @click.command()
@@ -92,23 +99,30 @@ def _show(done: Instrumentation) -> None:
 
 
 def _side_by_side(change: CodeChange) -> Table:
-    table = Table(title=f"{change.qualname} ({change.file})", title_justify="left", show_lines=False, pad_edge=False)
+    table = Table(title=f"{escape(change.qualname)} ({escape(change.file)})", title_justify="left", pad_edge=False)
     table.add_column("before", overflow="fold", ratio=1)
     table.add_column("after", overflow="fold", ratio=1)
-    unchanged = set(change.before)
-    for before, after in zip_longest(*_aligned(change), fillvalue=""):
-        table.add_row(Text(before), Text(after, style="" if after in unchanged else "green"))
+    for before, after, is_same in _rows(change):
+        table.add_row(Text(before), Text(after, style="dim" if is_same else "green"))
     return table
 
 
-def _aligned(change: CodeChange) -> tuple[list[str], list[str]]:
-    """Both listings with gaps, so that equal instructions face each other."""
-    from difflib import SequenceMatcher
+def _rows(change: CodeChange) -> Iterator[tuple[str, str, bool]]:
+    """Both listings, equal instructions facing each other, the long stretches without a change left out."""
+    left, right = list(map(_face, change.before)), list(map(_face, change.after))
+    for kind, a1, a2, b1, b2 in SequenceMatcher(a=left, b=right, autojunk=False).get_opcodes():
+        before, after = change.before[a1:a2], change.after[b1:b2]
+        if kind != "equal":
+            yield from ((one, other, False) for one, other in zip_longest(before, after, fillvalue=""))
+            continue
+        head, tail = (CONTEXT if a1 else 0), (CONTEXT if a2 < len(left) else 0)
+        pairs = list(zip(before, after, strict=True))
+        if len(pairs) > head + tail + 1:
+            same = f"      ⋮ {len(pairs) - head - tail} as before"
+            pairs[head : len(pairs) - tail] = [(same, same)]
+        yield from ((one, other, True) for one, other in pairs)
 
-    left: list[str] = []
-    right: list[str] = []
-    for _, a1, a2, b1, b2 in SequenceMatcher(a=change.before, b=change.after, autojunk=False).get_opcodes():
-        height = max(a2 - a1, b2 - b1)
-        left += [*change.before[a1:a2], *[""] * (height - (a2 - a1))]
-        right += [*change.after[b1:b2], *[""] * (height - (b2 - b1))]
-    return left, right
+
+def _face(line: str) -> str:
+    """An instruction apart from where it, or the target of its jump, stands."""
+    return _JUMP.sub(r"\1", line.lstrip(" 0123456789"))
