@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib.machinery import BuiltinImporter, FrozenImporter, ModuleSpec, PathFinder
 from importlib.metadata import Distribution
@@ -13,14 +13,13 @@ from zipimport import zipimporter
 from meterize.errors import TargetError
 from meterize.model.package import Package
 
-from .contents import is_extension, list_contents
+from .contents import list_contents
 from .disk import failures_explained
 from .ownership import (
     canonical,
     editable_owner,
     editable_source,
     find_distribution,
-    folder_of,
     import_packages,
     installed_distributions,
     is_settled,
@@ -28,6 +27,7 @@ from .ownership import (
     owner,
     top_level,
 )
+from .refusals import broken_installation, editable_install, namespace_package, no_source, single_module
 
 
 def locate(name: str, search_path: Sequence[str]) -> Package:
@@ -56,7 +56,7 @@ def _resolve(name: str, search_path: Sequence[str]) -> tuple[str, ModuleSpec]:
     import_name = _choose_import_package(distribution)
     found = _find(import_name, search_path)
     if found is None:
-        raise _broken(name_of(distribution), import_name, distribution)
+        raise broken_installation(name_of(distribution), import_name, distribution)
     return import_name, found
 
 
@@ -96,7 +96,7 @@ def _choose_import_package(distribution: Distribution) -> str:
     """The one import package that a distribution's name can mean."""
     name = name_of(distribution)
     if (source := editable_source(distribution)) is not None:
-        raise _editable(name, source)
+        raise editable_install(name, source)
     packages = import_packages(distribution)
     same = [package for package in packages if canonical(package) == canonical(name)]
     public = [package for package in packages if not package.startswith("_")]
@@ -127,9 +127,9 @@ def _package_folder(name: str, spec: ModuleSpec, search_path: Sequence[str]) -> 
             hint="Python never writes into an archive and neither does meterize. Install the package unpacked, with pip.",
         )
     if spec.origin is None and spec.submodule_search_locations:
-        raise _namespace(name, list(spec.submodule_search_locations), search_path)
+        raise namespace_package(name, list(spec.submodule_search_locations), search_path)
     if spec.origin is None or spec.submodule_search_locations is None:
-        raise _module(name, spec.origin or "")
+        raise single_module(name, spec.origin or "")
     return Path(spec.origin).absolute().parent
 
 
@@ -139,7 +139,7 @@ def _installed_owner(import_name: str, folder: Path, site: Path, search_path: Se
     if distribution is None:
         developed = editable_owner(import_name, folder, search_path)
         if developed is not None:
-            raise _editable(name_of(developed), str(folder))
+            raise editable_install(name_of(developed), str(folder))
         raise TargetError(
             f"{import_name} lies in {folder}, but no distribution that is installed there owns it",
             slug="not-installed",
@@ -147,9 +147,9 @@ def _installed_owner(import_name: str, folder: Path, site: Path, search_path: Se
         )
     source = editable_source(distribution)
     if source is not None or not is_settled(distribution):
-        raise _editable(name_of(distribution), source or str(folder))
+        raise editable_install(name_of(distribution), source or str(folder))
     if not folder.resolve().is_relative_to(site.resolve()):
-        raise _editable(name_of(distribution), str(folder.resolve()))
+        raise editable_install(name_of(distribution), str(folder.resolve()))
     return distribution
 
 
@@ -157,7 +157,7 @@ def _describe(import_name: str, folder: Path, site: Path, distribution: Distribu
     with failures_explained(site):
         contents = list_contents(folder, site)
     if not contents.modules:
-        raise _no_source(import_name, folder, compiled=contents.compiled, sourceless=contents.sourceless)
+        raise no_source(import_name, folder, compiled=contents.compiled, sourceless=contents.sourceless)
     return Package(
         import_name=import_name,
         distribution=name_of(distribution),
@@ -171,7 +171,7 @@ def _describe(import_name: str, folder: Path, site: Path, distribution: Distribu
 def _unknown(name: str, search_path: Sequence[str]) -> TargetError:
     developed = editable_owner(name, None, search_path)
     if developed is not None:
-        return _editable(name_of(developed), editable_source(developed) or "")
+        return editable_install(name_of(developed), editable_source(developed) or "")
     close = get_close_matches(name.lower(), known := _known_names(search_path), n=3, cutoff=0.6)
     return TargetError(
         f"no package {name!r} is installed here",
@@ -190,65 +190,3 @@ def _known_names(search_path: Sequence[str]) -> dict[str, str]:
         for each in (name_of(distribution), *import_packages(distribution)):
             names.setdefault(each.lower(), each)
     return names
-
-
-def _broken(distribution_name: str, import_name: str, distribution: Distribution) -> TargetError:
-    return TargetError(
-        f"{folder_of(distribution)} records the distribution {distribution_name}, but its package {import_name} is not there",
-        slug="broken-installation",
-        hint=f"Install it again: pip install --force-reinstall {distribution_name}",
-    )
-
-
-def _editable(distribution_name: str, source: str) -> TargetError:
-    return TargetError(
-        f"{distribution_name} is installed for development: it is imported from its source tree in {source}",
-        slug="editable-install",
-        hint="Edits of a metered source would be ignored without a word. Install it as its users do: pip install .",
-    )
-
-
-def _namespace(name: str, folders: Sequence[str], search_path: Sequence[str]) -> TargetError:
-    contents = [list_contents(Path(folder), Path(folder).parent) for folder in folders if Path(folder).is_dir()]
-    if (compiled := [file for each in contents for file in each.compiled]) and not any(each.modules for each in contents):
-        return _no_source(name, Path(folders[0]), compiled=compiled, sourceless=())
-    prefix = f"{name}."
-    inside = sorted(
-        {
-            package
-            for distribution in installed_distributions(search_path)
-            for package in import_packages(distribution)
-            if package.startswith(prefix)
-        }
-    )
-    return TargetError(
-        f"{name} is a namespace package, which has no code of its own: {', '.join(folders)}",
-        slug="namespace-package",
-        hint=f"Name a package inside it: {', '.join(inside)}" if inside else "Name a package inside it, if there is one.",
-    )
-
-
-def _module(name: str, where: str) -> TargetError:
-    if is_extension(where):
-        return _no_source(name, Path(where), compiled=(where,), sourceless=())
-    return TargetError(
-        f"{name} is a single module, not a package: {where}",
-        slug="single-module",
-        hint="Only packages (folders with an __init__.py) can be metered for now.",
-    )
-
-
-def _no_source(name: str, where: Path, *, compiled: Iterable[str], sourceless: Iterable[str]) -> TargetError:
-    if compiled := tuple(compiled):
-        return TargetError(
-            f"{name} is compiled to machine code: {where} holds extension modules and no Python source",
-            slug="compiled-package",
-            hint="There is no bytecode to put hooks into. Meter the Python code that calls it.",
-            details=compiled[:10],
-        )
-    return TargetError(
-        f"{name} has no Python source in {where}",
-        slug="no-source",
-        hint="Hooks are placed by source and bytecode together. Install the package with its sources.",
-        details=tuple(sourceless)[:10],
-    )

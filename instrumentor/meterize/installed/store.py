@@ -91,7 +91,7 @@ def has_store(site: Path) -> bool:
     if store.is_dir() and not os.access(store, os.R_OK | os.X_OK):
         raise TargetError(
             f"{store} belongs to another user, who instrumented packages here",
-            slug="private-store",
+            slug="read-only-site",
             hint="Run the command as the owner of that folder.",
         )
     return store.is_dir()

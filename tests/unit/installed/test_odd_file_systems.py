@@ -72,6 +72,7 @@ from meterize.errors import TargetError
 from meterize.installed import inspect, locate, manifests, needs_recovery, strip
 site = Path(sys.argv[1])
 given = manifests(site)
+inspect(site, given[0])  # imports what it needs while that can be read
 os.setuid(65534)
 for work in (
     lambda: manifests(site),
@@ -102,4 +103,4 @@ def test_another_users_store(make_site, rewrite, plan):
         work = subprocess.run(
             [sys.executable, "-c", AS_NOBODY, site.folder], check=True, capture_output=True, text=True, cwd="/"
         )
-    assert work.stdout.split() == ["private-store", "private-store", "private-store", "read-only-site", "read-only-site"]
+    assert work.stdout.split() == ["read-only-site"] * 5
