@@ -81,4 +81,7 @@ def find_dependencies(names: list[str]) -> list[str]:
         )
         if same.returncode == found.returncode == 0:
             return sorted(found.stdout.splitlines())
-    raise SetupError(f"meterize needs {', '.join(names)}, and no environment of this machine lends them to this Python; `make test` with the package index once gets them.")
+    raise SetupError(
+        f"meterize needs {', '.join(names)}, and no environment of this machine lends them to this Python; "
+        "`make test` with the package index once gets them."
+    )
