@@ -61,9 +61,10 @@ def _show(report: StripReport) -> None:
     console = output.stdout()
     name = f"[bold]{escape(report.distribution)}[/]"
     if report.identical:
+        done = [f"{len(report.restored)} restored"] * bool(report.restored)
+        done += [f"{len(report.removed)} removed that did not exist before"] * bool(report.removed)
         console.print(
-            f"{name}: stripped. Every byte, mode and time stamp is as it was, checked by digest "
-            f"({len(report.restored)} files restored, {len(report.removed)} that did not exist before removed).",
+            f"{name}: stripped. Every byte, mode and time stamp is as it was, checked by digest (files: {', '.join(done)}).",
             soft_wrap=True,
         )
     else:
