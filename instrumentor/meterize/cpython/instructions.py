@@ -63,16 +63,15 @@ def _read_units(bytecode: bytes) -> list[tuple[int, int, int, int]]:
     return rows
 
 
-def _handlers(code: CodeType, index_at: dict[int, int]) -> dict[int, Handler]:
-    """The handler of each protected instruction, by its start."""
+def _handlers(code: CodeType, starts: Sequence[int], index_at: dict[int, int]) -> dict[int, Handler]:
+    """The handler of each protected instruction, by its index."""
     found: dict[int, Handler] = {}
-    starts = sorted(index_at)
     for entry, protection in enumerate(decode_exceptions(code)):
         handler = Handler(target=index_at[protection.target], depth=protection.depth, lasti=protection.lasti, entry=entry)
-        for start in starts[index_at[protection.start] :]:
-            if start >= protection.end:
-                break
-            found.setdefault(start, handler)
+        index = index_at[protection.start]
+        while index < len(starts) and starts[index] < protection.end:
+            found.setdefault(index, handler)
+            index += 1
     return found
 
 
@@ -81,10 +80,10 @@ def decode(code: CodeType) -> list[Instruction]:
     bytecode = code.co_code
     rows = _read_units(bytecode)
     index_at = {row[0]: index for index, row in enumerate(rows)}
-    handlers = _handlers(code, index_at)
+    handlers = _handlers(code, list(index_at), index_at)
     runs = [(number, run.position) for number, run in enumerate(decode_positions(code)) for _ in range(run.units)]
     instructions = []
-    for start, offset, arg, end in rows:
+    for index, (start, offset, arg, end) in enumerate(rows):
         opcode = bytecode[offset]
         target = None
         if opcode in JUMPS:
@@ -98,7 +97,7 @@ def decode(code: CodeType) -> list[Instruction]:
                 start=start,
                 units=(end - start) // 2,
                 target=target,
-                handler=handlers.get(start),
+                handler=handlers.get(index),
                 position=position,
                 run=run,
             )
