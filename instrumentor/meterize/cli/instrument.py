@@ -50,7 +50,11 @@ def instrument(target: Target, plan: Path, policy: str | None, dry_run: bool, as
 def as_mapping(done: Instrumentation) -> dict[str, Any]:
     """The JSON answer."""
     return {
-        "package": {"name": done.package.import_name, "version": done.package.version},
+        "package": {
+            "name": done.package.import_name,
+            "distribution": done.package.distribution,
+            "version": done.package.version,
+        },
         "feature": done.feature,
         "policy": done.policy.value,
         "dry_run": done.dry_run,

@@ -46,7 +46,11 @@ def as_mapping(verdict: Verdict) -> dict[str, Any]:
     """The JSON answer."""
     return {
         "verdict": "passed" if verdict.passed else "failed",
-        "package": {"name": verdict.plan.package, "version": verdict.package.version},
+        "package": {
+            "name": verdict.plan.package,
+            "distribution": verdict.package.distribution,
+            "version": verdict.package.version,
+        },
         "feature": verdict.plan.feature,
         "plan": str(verdict.plan_path),
         "feature_tests": {"total": verdict.feature.total, "fired": verdict.feature.fired, "silent": list(verdict.feature.odd)},
