@@ -218,6 +218,7 @@ def test_killed_anywhere_it_has_happened_or_not(case):
     assert outcomes == ["before"] * (decision + 1) + ["after"] * (len(outcomes) - decision - 1)
 
 
+@pytest.mark.slow
 def test_killed_while_recovering_from_being_killed(case):
     for at in (case.decision(), case.decision() + 1):
         for again in range(200):
@@ -249,6 +250,7 @@ def test_disk_full_changes_nothing(case):
     assert at > 10
 
 
+@pytest.mark.slow
 def test_one_failure_changes_nothing_or_is_only_clean_up(case):
     for at, operation in enumerate(case.operations):
         answer = case.strike(at, how=errno.EIO)
@@ -266,6 +268,7 @@ def test_one_failure_changes_nothing_or_is_only_clean_up(case):
             assert case.outcome() == "after", f"{at}: {operation}"
 
 
+@pytest.mark.slow
 def test_a_file_system_that_turns_read_only(case):
     for at in range(0, len(case.operations), 3):
         answer = case.strike(at, how=errno.EROFS, lasting=True)

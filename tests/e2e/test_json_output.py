@@ -1,0 +1,118 @@
+"""docs/json-output.md is a contract: the keys that it lists are the keys that each command prints, no more and no less."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "json-output.md"
+COMMANDS = ("analyze", "instrument", "status", "verify", "usage", "strip")
+
+
+def documented(section):
+    """Paths such as ``packages[].files[].state`` from the table of a section."""
+    _, _, rest = PAGE.read_text(encoding="utf-8").partition(f"\n## {section}\n")
+    assert rest, f"no section {section}"
+    paths = {"schema"}
+    for line in rest.partition("\n## ")[0].splitlines():
+        match = re.fullmatch(r"\| (`.+?`) \| (.+) \|", line)
+        if match:
+            shape = re.search(r"`(\[?)\{(.+?)\}\]?`", match[2])
+            for name in re.findall(r"`([^`]+)`", match[1]):
+                paths.add(name)
+                if match[2] == "as in analyze":
+                    paths |= {path for path in documented("analyze") if path.startswith(f"{name}.")}
+                keys = re.findall(r'"(\w+)"', shape[2]) if shape else []
+                paths |= {f"{name}{'[]' if shape and shape[1] else ''}.{key}" for key in keys}
+    parents = {path[: at.start()] for path in paths for at in re.finditer(r"(\[\])?\.", path)}
+    return {path.removesuffix("[]") for path in paths | parents}
+
+
+def printed(value, at=""):
+    """The same of an answer."""
+    if isinstance(value, dict):
+        here = {f"{at}.{key}".lstrip(".") for key in value}
+        return here.union(*(printed(each, f"{at}.{key}".lstrip(".")) for key, each in value.items()))
+    if isinstance(value, list):
+        return set().union(*(printed(each, f"{at}[]") for each in value))
+    return set()
+
+
+@pytest.fixture(scope="module")
+def answers(workshop, tmp_path_factory, make_lab):
+    """Every command's answers in situations that between them fill every list."""
+    lab = make_lab(workshop, tmp_path_factory.mktemp("answers") / "lab")
+    found = {name: [] for name in COMMANDS}
+    plan = lab.work / "greenhouse.irrigation.plan.toml"
+    analyzed = lab.analyze("irrigation", "--json")
+    found["analyze"].append(analyzed.json())
+    found["instrument"].append(lab.ask("instrument", plan, "--policy", "every", "--dry-run"))
+    found["instrument"].append(lab.ask("instrument", plan, "--policy", "every"))
+    found["status"].append(lab.ask("status", code=1, PYTHONPYCACHEPREFIX=str(lab.root / "elsewhere")))
+    found["verify"].append(lab.ask("verify", plan))
+    lab.spool.mkdir(exist_ok=True)
+    data = {"reason": "not-armed", "package": "greenhouse", "feature": "irrigation", "hook": "h", "value": 1}
+    event = {"type": "meterize.lost", "source": "urn:meterize:1", "id": "1", "time": "2026-01-01T00:00:00Z", "data": data}
+    use = {**event, "type": "meterize.use", "id": "2", "subject": "north"}
+    (lab.spool / "1.jsonl").write_text(f"{json.dumps(event)}\n{json.dumps(use)}\n{{}}\n")
+    found["usage"].append(lab.ask("usage"))
+    [hooked] = (lab.site / "greenhouse" / "__pycache__").glob("irrigation.*opt-2.pyc")
+    hooked.write_bytes(b"somebody else's")
+    found["strip"].append(lab.ask("strip", "greenhouse", code=1))
+    return found
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_documented_keys_are_the_printed_keys(answers, command):
+    keys = set().union(*map(printed, answers[command]))
+    assert keys == documented(command)
+
+
+def test_the_page_is_read_in_depth():
+    assert {"packages", "packages[].files[].state", "packages[].notices[].slug"} <= documented("status")
+    assert {"suites.with.exit_code", "feature_tests.silent"} <= documented("verify")
+
+
+def test_what_the_answers_say(answers):
+    [analyzed] = answers["analyze"]
+    assert analyzed["package"] == {"name": "greenhouse", "distribution": "greenhouse", "version": "1.0.0"}
+    assert [point["file"] for point in analyzed["hook_points"]] == ["greenhouse/irrigation.py"]
+    assert set(analyzed["hook_points"][0]["covers"]) == set(analyzed["selection"]["feature_tests"])
+    assert analyzed["slice"]["functions"] == sorted(analyzed["slice"]["functions"], key=lambda each: -each["unique"])
+    assert sum(each["unique"] for each in analyzed["slice"]["functions"]) == analyzed["slice"]["union"]
+    [status] = answers["status"]
+    assert [notice["slug"] for notice in status["packages"][0]["notices"]] == ["pycache-prefix"]
+    [usage] = answers["usage"]
+    assert usage["uses"] == [
+        {"package": "greenhouse", "feature": "irrigation", "subject": "north", "day": "2026-01-01", "uses": 1}
+    ]
+    [stripped] = answers["strip"]
+    assert [left["file"].rpartition(".")[0].endswith("opt-2") for left in stripped["packages"][0]["left"]] == [True]
+
+
+def test_errors_are_objects_too(quick):
+    known = {
+        line.removeprefix("### ").strip("`") for line in (PAGE.parent / "errors.md").read_text(encoding="utf-8").splitlines()
+    }
+    block = re.search(r"```json\n(.+?)\n```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
+    keys = printed(json.loads(block[1]))
+    lines = {
+        "no-such-package": (4, ["strip", "nothing"]),
+        "not-metered": (4, ["strip", "greenhouse"]),
+        "plan-not-found": (2, ["instrument", "nowhere.toml"]),
+        "usage": (2, ["analyze", "greenhouse", "--feature"]),
+        "bad-feature-name": (2, ["analyze", "greenhouse", "--feature", "", "--with", "true", "--without", "true"]),
+        "suite-failed": (3, ["analyze", "greenhouse", "--feature", "x", "--with", "false", "--without", "false"]),
+    }
+    for slug, (code, words) in lines.items():
+        ran = quick(*words, "--json")
+        assert (ran.code, ran.err) == (code, ""), ran
+        assert printed(ran.json()) == keys
+        assert ran.json()["error"]["slug"] == slug
+        assert slug in known
+    # Wherever it stands, and whatever is wrong on the line.
+    assert quick("--json", "strip").json()["error"]["slug"] == "usage"
+    assert quick("strip", "--json", "--nonsense").json()["error"]["slug"] == "usage"
