@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from meterize.cpython.versions import CACHE_TAG
-from meterize.installed import apply, preview
+from meterize.installed import apply, lock, preview
 from meterize.model.feature import Policy
 from meterize.model.manifest import Manifest, MeteredPlan
 from meterize.model.package import Package
@@ -33,14 +33,14 @@ def instrument(plan_path: Path, *, target: Target, policy: Policy | None = None,
     check_interpreter(plan, CACHE_TAG)
     package = target.package(plan.package)
     require_agreement(plan, package)
-    manifest = manifest_of(package)
-    plans = (*_other_features(manifest, package, plan), _metered(plan, plan_path))
     code = PackageCode(package)
-    modules = rewrite_package(code, plans)
     runtime = runtime_source(target)
-    changed = preview(package, modules, plans, runtime=runtime)
-    if changed and not dry_run:
-        apply(package, modules, plans, runtime=runtime)
+    with lock(package.site):  # what else is metered must not change between here and there
+        plans = (*_other_features(manifest_of(package), package, plan), _metered(plan, plan_path))
+        modules = rewrite_package(code, plans)
+        changed = preview(package, modules, plans, runtime=runtime)
+        if changed and not dry_run:
+            apply(package, modules, plans, runtime=runtime)
     hooks = placed_hooks(plan, modules)
     return Instrumentation(
         package=package,
