@@ -15,7 +15,7 @@ from .environment import RunEnvironment
 from .explanation import require_data, require_success, require_tests
 from .journals import Journals, Piece
 from .probes import ProbeBuild, write_index
-from .resolution import ProbeResolver, Resolved, Resolver, SourceResolver
+from .resolution import ProbeResolver, Resolved, Resolver, SourceResolver, warn_of_unserved
 from .session import run_session
 from .tests import Tests
 
@@ -40,7 +40,7 @@ def collect(
     if HAS_MONITORING:
         mode, resolver = "instructions", SourceResolver(package)
     elif probes is not None:
-        mode, resolver = "probes", ProbeResolver(probes)
+        mode, resolver = "probes", ProbeResolver(package, probes)
         write_index(probes)
     else:
         raise InternalError("this interpreter has no sys.monitoring: collect() needs probes")
@@ -57,7 +57,7 @@ def collect(
     require_tests(session)
     require_success(session)
     executed, outside = _executed(session.journals, resolver)
-    require_data(session, package, recorded=bool(executed) or bool(outside))
+    require_data(session, package, recorded=bool(outside) or any(executed.values()))
     tests = Tests(session)
     if tests.is_script:
         executed, outside = {command: outside}, {}
@@ -67,7 +67,7 @@ def collect(
         outside=outside,
         exit_code=session.finished.exit_code,
         seconds=session.finished.seconds,
-        warnings=(*tests.warnings(), *resolver.warnings()),
+        warnings=(*tests.warnings(), *warn_of_unserved(session.notes("unserved")), *resolver.warnings()),
     )
 
 

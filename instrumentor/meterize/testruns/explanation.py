@@ -69,6 +69,9 @@ def _reason(session: Session) -> tuple[str, str]:
             "no Python process of it could be watched",
             "Watching needs PYTHONPATH: leave out -I, -E, -S, sudo, tox and containers, or run their inner command.",
         )
+    if session.notes("unserved"):
+        hint = "Measure a command that imports it plainly: no script by its path, no pytest.register_assert_rewrite for it."
+        return "it was not loaded by import", hint
     trouble = session.notes("trouble")
     if trouble:
         return f"watching went wrong ({trouble[0]})", "Set METERIZE_RUN_DEBUG=1 and run it again; then please report it."

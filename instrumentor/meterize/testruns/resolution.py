@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import CodeType
 from typing import Protocol, TypeAlias
@@ -63,14 +64,52 @@ def _layout(code: CodeType) -> _Layout:
     return _Layout(opcodes=opcodes, prefixes=tuple(prefixes), entry=entry)
 
 
-class SourceResolver:
-    """Resolves code objects that were watched while they ran, by what the package's sources compile to."""
+class _Names:
+    """The code objects that a package's sources compile to, and which of them their names tell apart."""
 
     def __init__(self, package: Package) -> None:
         self._package = package
-        self._layouts: dict[str, dict[Code, tuple[CodeId, _Layout] | None]] = {}
-        self._other: set[str] = set()
-        self._ambiguous: set[str] = set()
+        self._codes: dict[str, tuple[CodeType, ...]] = {}
+        self._shared: dict[str, frozenset[CodeId]] = {}
+        self._left_out: set[CodeId] = set()
+
+    def codes(self, module: str) -> tuple[CodeType, ...]:
+        """All code objects of a module; none if it does not compile."""
+        if module not in self._codes:
+            path = self._package.site / module
+            try:
+                tree = compile_module(path.read_bytes(), str(path), 0)
+            except (OSError, TargetError):
+                self._codes[module] = ()
+            else:
+                self._codes[module] = tuple(code for _, code in walk(tree))
+        return self._codes[module]
+
+    def tells_apart(self, name: CodeId) -> bool:
+        """Whether no other code object has this name; if one has, it is remembered for the warning."""
+        if name.file not in self._shared:
+            counts = Counter(code_id(name.file, code) for code in self.codes(name.file))
+            self._shared[name.file] = frozenset(shared for shared, count in counts.items() if count > 1)
+        if name not in self._shared[name.file]:
+            return True
+        self._left_out.add(name)
+        return False
+
+    def warnings(self) -> tuple[str, ...]:
+        """The code objects that were executed and left out."""
+        if not self._left_out:
+            return ()
+        places = ", ".join(f"{name.file}:{name.first_line} {name.qualname}" for name in sorted(self._left_out))
+        return (f"left out, since name and line are those of other code too: {places}",)
+
+
+class SourceResolver:
+    """Resolves code objects that were watched while they ran."""
+
+    def __init__(self, package: Package) -> None:
+        self._names = _Names(package)
+        self._layouts: dict[str, dict[Code, tuple[CodeId, _Layout]]] = {}
+        self._unknown: set[str] = set()
 
     def resolve(self, piece: Piece) -> Resolved:
         """See Resolver."""
@@ -78,50 +117,39 @@ class SourceResolver:
             return ()
         module = piece.code.module
         if module not in self._layouts:
-            self._layouts[module] = self._read(module)
-        known = self._layouts[module]
-        if piece.code not in known:
-            self._other.add(module)
-            return ()
-        found = known[piece.code]
+            self._layouts[module] = {
+                _as_seen(module, code): (code_id(module, code), _layout(code)) for code in self._names.codes(module)
+            }
+        found = self._layouts[module].get(piece.code)
         if found is None:
-            self._ambiguous.add(f"{module}:{piece.code.first_line} {piece.code.qualname}")
+            self._unknown.add(module)
             return ()
         name, layout = found
-        return ((name, layout.apply(piece.mask)),)
-
-    def _read(self, module: str) -> dict[Code, tuple[CodeId, _Layout] | None]:
-        path = self._package.site / module
-        try:
-            tree = compile_module(path.read_bytes(), str(path), 0)
-        except (OSError, TargetError):
-            return {}
-        codes = [code for _, code in walk(tree)]
-        shared = Counter(code_id(module, code) for code in codes)
-        table: dict[Code, tuple[CodeId, _Layout] | None] = {}
-        for code in codes:
-            name = code_id(module, code)
-            seen = Code(module=module, qualname=name.qualname, first_line=name.first_line, checksum=zlib.crc32(code.co_code))
-            table[seen] = (name, _layout(code)) if shared[name] == 1 else None
-        return table
+        return ((name, layout.apply(piece.mask)),) if self._names.tells_apart(name) else ()
 
     def warnings(self) -> tuple[str, ...]:
         """See Resolver."""
-        found = []
-        if self._other:
-            found.append(
-                "these files ran with other bytecode than their source compiles to (rewritten by pytest, -O, hooks) and are"
-                f" measured in part only: {', '.join(sorted(self._other))}"
-            )
-        if self._ambiguous:
-            found.append(f"left out, since name and line do not tell them apart: {', '.join(sorted(self._ambiguous))}")
-        return tuple(found)
+        return (*_other_bytecode(self._unknown), *self._names.warnings())
+
+
+def _as_seen(module: str, code: CodeType) -> Code:
+    return Code(module=module, qualname=code.co_qualname, first_line=code.co_firstlineno, checksum=zlib.crc32(code.co_code))
+
+
+def _other_bytecode(modules: Iterable[str]) -> Iterator[str]:
+    names = ", ".join(sorted(modules))
+    if names:
+        yield (
+            "these files ran with other bytecode than import makes of their source (rewritten by pytest, -O, hooks, run as"
+            f" a script) and were measured in part or not at all: {names}"
+        )
 
 
 class ProbeResolver:
     """Resolves fired probes."""
 
-    def __init__(self, build: ProbeBuild) -> None:
+    def __init__(self, package: Package, build: ProbeBuild) -> None:
+        self._names = _Names(package)
         self._reach = build.reach
 
     def resolve(self, piece: Piece) -> Resolved:
@@ -132,8 +160,13 @@ class ProbeResolver:
             if probe < len(self._reach):
                 code, mask = self._reach[probe]
                 found[code] = found.get(code, 0) | mask
-        return tuple(found.items())
+        return tuple((name, mask) for name, mask in found.items() if self._names.tells_apart(name))
 
     def warnings(self) -> tuple[str, ...]:
         """See Resolver."""
-        return ()
+        return self._names.warnings()
+
+
+def warn_of_unserved(modules: Iterable[str]) -> tuple[str, ...]:
+    """What to say of modules that a process imported without probes."""
+    return tuple(_other_bytecode(modules))

@@ -6,6 +6,7 @@ Probe *i* sets byte *i* of ``builtins.__meterize_probes__``.
 
 from __future__ import annotations
 
+import atexit
 import builtins
 import marshal  # noqa: TID251  # this side cannot ask meterize.cpython
 import sys
@@ -55,14 +56,25 @@ def start_probes(contexts: Contexts, children: Children, sources: Sources, folde
 
 
 def _serve(files: dict[str, str], folder: str, contexts: Contexts, sources: Sources) -> None:
+    served: set[str] = set()
+
     def serve(module: str, get_code: GetCode) -> CodeType | None:
         try:
             if module in files:
                 code: CodeType = marshal.loads(read_whole(f"{folder}/{files[module]}")[_PYC_HEADER:])  # noqa: S302
-                contexts.journal.note("module", module)
+                served.add(module)
                 return code
         except Exception as error:  # noqa: BLE001  # the plain module is better than none
             contexts.journal.note("trouble", repr(error))
         return get_code()
 
+    def note_unserved() -> None:
+        """Modules that other loaders brought (pytest's rewriting, a script by its path)."""
+        loaded = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
+        found = {sources.module_of(file) for file in loaded if isinstance(file, str) and file.endswith(".py")}
+        for module in found - served:
+            if module is not None:
+                contexts.journal.note("unserved", module)
+
     serve_code(serve, sources)
+    atexit.register(note_unserved)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .contexts import PASSED, Contexts
+from .contexts import PASSED, SKIPPED, Contexts
 
 
 class Plugin:
@@ -42,6 +42,8 @@ class Plugin:
         if not self._owns:
             return
         outcome = getattr(report, "outcome", "")
-        if hasattr(report, "wasxfail") and outcome == "skipped":
+        if outcome == SKIPPED and hasattr(report, "wasxfail"):
             outcome = PASSED
-        self._contexts.report(outcome)
+        # A skipped test is set up and torn down all right.
+        if outcome != PASSED or report.when == "call":
+            self._contexts.report(outcome)
