@@ -14,7 +14,7 @@ from .model.plan import Selection
 from .model.slice import FeatureSlice
 
 _FEW: Final = 2
-_MANY: Final = 5
+_MANY: Final = 4
 """A feature's tests meet in a few functions; those of all the rest need many."""
 
 
