@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from meterize.errors import UsageError
 from meterize.model.feature import Charge, Feature
 from meterize.model.report import Analysis, Mark, SliceFunction
 from meterize.pipeline import Target
@@ -21,6 +22,7 @@ from meterize.refining import Refinement, explain
 
 from . import output
 from .completion import complete_packages
+from .options import timeout_option
 
 SHOWN_FUNCTIONS = 6
 SHOWN_TESTS = 4
@@ -45,7 +47,7 @@ _SIGN = {Mark.EVERY: "█", Mark.SOME: "▒", Mark.NONE: " "}
               help="Count a use when it begins, or when it has succeeded.")  # fmt: skip
 @click.option("--refine/--no-refine", default=None,
               help="Sort tests by what they execute, if that differs.  [default: ask on a terminal, else don't]")  # fmt: skip
-@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="End a suite that runs longer.")
+@timeout_option
 @click.option("--data", type=click.Path(dir_okay=False, path_type=Path), help="Keep what ran as a coverage.py data file.")
 @output.json_option
 @click.pass_obj
@@ -76,7 +78,7 @@ def analyze(
         name=name,
         with_command=with_command,
         without_command=without_command,
-        cwd=cwd.resolve(),
+        cwd=_existing(cwd),
         charge=Charge(charge),
     )
     with output.progress(as_json=as_json) as progress:
@@ -94,6 +96,15 @@ def analyze(
         output.print_json(as_mapping(found))
     else:
         _show(found)
+
+
+def _existing(cwd: Path) -> Path:
+    try:
+        return cwd.resolve(strict=True)
+    except OSError as error:  # the working folder itself has been removed
+        raise UsageError(
+            f"the folder to run the tests in is not there: {cwd}", slug="cwd-missing", hint="Name an existing folder (--cwd)."
+        ) from error
 
 
 def _may_move(refine: bool | None, progress: output.Reporter, as_json: bool, refinement: Refinement) -> bool:

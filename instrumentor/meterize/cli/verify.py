@@ -14,6 +14,7 @@ from meterize.pipeline import Target
 from meterize.pipeline import verify as check
 
 from . import output
+from .options import timeout_option
 
 FINDINGS = 1
 SHOWN_TESTS = 8
@@ -21,7 +22,7 @@ SHOWN_TESTS = 8
 
 @click.command()
 @click.argument("plan", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="End a suite that runs longer.")
+@timeout_option
 @output.json_option
 @click.pass_obj
 def verify(target: Target, plan: Path, timeout: float | None, as_json: bool) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from typing import Final
 
@@ -47,9 +48,13 @@ def _obstacle(path: Path, begins: bytes) -> str:
         return "the file's name is too long"
     if not os.access(folder, os.W_OK | os.X_OK):
         return f"you may not write in the folder {folder}"
-    if path.exists() and not path.is_file():
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return ""
+    if not stat.S_ISREG(status.st_mode):
         return "something that is no regular file is there"
-    if path.exists() and path.stat().st_size:
+    if status.st_size:
         with path.open("rb") as file:
             if file.read(len(begins)) != begins:
                 return "a file of another kind is there, which would be lost"
