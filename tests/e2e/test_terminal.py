@@ -126,9 +126,13 @@ def test_exit_codes(quick, lab, plan):
 
 
 def test_a_defect_is_reported_as_one(workshop, tmp_path, clean_variables, run):
-    broken = "import sys, meterize.cli, meterize.pipeline.usage as u\ndef bad(*_): raise ZeroDivisionError('what\\x1b[31m')\n" \
-        "import meterize.cli.usage as c; c.read = bad\nmeterize.cli.main()"  # fmt: skip
-    ran = run([sys.executable, "-c", broken, "usage"], cwd=tmp_path, variables=clean_variables(TMPDIR=str(tmp_path)))
+    broken = (
+        "import meterize.cli, meterize.cli.usage as command\n"
+        "def bad(*_): raise ZeroDivisionError('what\\x1b[31m')\n"
+        "command.read = bad\nmeterize.cli.main()"
+    )
+    variables = clean_variables(TMPDIR=str(tmp_path))
+    ran = run([sys.executable, "-c", broken, "usage"], cwd=tmp_path, variables=variables)
     assert (ran.code, ran.out) == (70, ""), ran
     assert "ZeroDivisionError: what" in ran.err
     assert "Traceback" not in ran.err
@@ -138,9 +142,7 @@ def test_a_defect_is_reported_as_one(workshop, tmp_path, clean_variables, run):
     assert "Traceback" in report.read_text()
     assert "['usage']" in report.read_text()
     report.unlink()
-    as_json = run(
-        [sys.executable, "-c", broken, "usage", "--json"], cwd=tmp_path, variables=clean_variables(TMPDIR=str(tmp_path))
-    )
+    as_json = run([sys.executable, "-c", broken, "usage", "--json"], cwd=tmp_path, variables=variables)
     assert as_json.code == 70
     assert as_json.json()["error"]["slug"] == "internal"
 
