@@ -86,10 +86,11 @@ def analyze(
 
 
 def _require_places(plan_path: Path, data_path: Path | None) -> bool:
+    is_replaced = require_place(plan_path, "--plan", begins=PLAN_BEGINS)
     if data_path is not None:
-        require_two_places(plan_path, data_path)
         require_place(data_path, "--data", begins=DATA_BEGINS)
-    return require_place(plan_path, "--plan", begins=PLAN_BEGINS)
+        require_two_places(plan_path, data_path)
+    return is_replaced
 
 
 def refuse_metered(package: Package) -> None:
