@@ -27,6 +27,7 @@ def start_fires(contexts: Contexts, children: Children) -> None:
     fires = Fires(contexts)
     contexts.take, contexts.on_begin = fires.take, fires.rearm
     children.on_fork(fires.forked)
+    fires.write_before_sigterm()
     atexit.register(contexts.finish)
     os._exit = _written_first(os._exit, contexts)
     os.execv, os.execve = _written_first(os.execv, contexts), _written_first(os.execve, contexts)
@@ -55,10 +56,6 @@ class Fires:
         self._before: dict[str, int] = {}
         self._armed: tuple[str, ...] = ()
 
-    def _snapshot(self) -> dict[str, int]:
-        door: Any = builtins.__dict__.get("__meterize__")
-        return dict(door.snapshot()) if door is not None else {}
-
     def rearm(self) -> None:
         """A hook that goes away fires once a process; here it shall fire once a test."""
         door: Any = builtins.__dict__.get("__meterize__")
@@ -74,14 +71,18 @@ class Fires:
         if armed != self._armed:
             self._armed = armed
             self._contexts.journal.add(f'{{"armed":[{",".join(map(quote, armed))}]}}')
-        now, before, self._before = self._snapshot(), self._before, {}
-        self._before = now
-        fired = [f"{quote(hook)}:{count - before.get(hook, 0)}" for hook, count in now.items() if count != before.get(hook, 0)]
-        return f'"fires":{{{",".join(fired)}}}' if fired else ""
+        before, self._before = self._before, dict(door.snapshot())
+        fired = {hook: count - before.get(hook, 0) for hook, count in self._before.items()}
+        members = ",".join([f"{quote(hook)}:{count}" for hook, count in fired.items() if count])
+        return f'"fires":{{{members}}}' if members else ""
 
     def forked(self) -> None:
-        """What the parent counted is not the child's. Workers of a pool end by SIGTERM: they write first, if nobody minds."""
-        self._before = self._snapshot()
+        """In a forked child the runtime counts from 0."""
+        self._before = {}
+        self.write_before_sigterm()
+
+    def write_before_sigterm(self) -> None:
+        """Servers and a pool's workers are ended by SIGTERM: write first, unless the process has plans for it."""
         if getsignal(SIGTERM) is SIG_DFL:
             signal(SIGTERM, self._terminated)
 

@@ -1,0 +1,179 @@
+"""How many uses each hook of a metered package counts, test by test, with the real runtime."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from meterize.cpython.identity import code_digest, code_id, walk
+from meterize.cpython.legality import hook_offsets
+from meterize.cpython.pyc import dump_pyc, pyc_path
+from meterize.errors import TestsError
+from meterize.model.feature import Policy
+from meterize.model.rewritten import HookRequest
+from meterize.rewriting import rewrite_module
+from meterize.testruns import count_fires
+
+HOOK = "shop/net/1"
+
+
+@pytest.fixture(params=list(Policy))
+def policy(request):
+    return request.param
+
+
+@pytest.fixture
+def metered(suite, policy):
+    """The package with a hook at the entry of ``net``, and the runtime beside it."""
+    module = "shop/prices.py"
+    original = suite.code(module)
+    code = next(code for _, code in walk(original) if code.co_qualname == "net")
+    request = HookRequest(
+        id=HOOK,
+        feature="net",
+        policy=policy,
+        code=code_id(module, code),
+        digest=code_digest(code),
+        offset=min(hook_offsets(code)),
+    )
+    rewritten, _, missing = rewrite_module(original, module, [request], distribution="shop", version="1.0")
+    assert missing == ()
+    pyc = pyc_path(suite.site / module, 0)
+    pyc.parent.mkdir()
+    pyc.write_bytes(dump_pyc(rewritten, (suite.site / module).read_bytes()))
+    runtime = Path(importlib.util.find_spec("meterize_hooks").origin).parent
+    shutil.copytree(runtime, suite.site / "meterize_hooks", ignore=shutil.ignore_patterns("__pycache__"))
+    return suite
+
+
+def _count(suite, command, **variables):
+    return count_fires(
+        command,
+        cwd=suite.work,
+        package=suite.package,
+        environment=suite.environment(**variables),
+        timeout=60,
+        on_progress=suite.seen.append,
+    )
+
+
+def test_each_test_fires_anew(metered, policy):
+    metered.write(
+        test_shop=textwrap.dedent("""
+            import shop
+            shop.net(1)
+            def test_once(): shop.net(1)
+            def test_none(): shop.gross(1)
+            def test_thrice(): [shop.net(1) for _ in range(3)]
+        """)
+    )
+    record = _count(metered, "python -m pytest -q test_shop.py")
+    thrice = 3 if policy is Policy.EVERY else 1
+    assert {test.id.rpartition("_")[2]: test.fires for test in record.tests} == {
+        "once": {HOOK: 1},
+        "none": {},
+        "thrice": {HOOK: thrice},
+    }
+    assert record.outside == {HOOK: 1}
+    assert record.armed_hooks == {HOOK}
+    assert {test.outcome.value for test in record.tests} == {"passed"}
+    assert record.exit_code == 0
+    assert record.warnings == ()
+    assert len(metered.seen) == 3
+
+
+def test_children_fire_in_their_parents_test(metered):
+    metered.write(
+        test_shop=textwrap.dedent("""
+            import multiprocessing, os, subprocess, sys, shop
+            def in_fork(action):
+                child = os.fork()
+                if not child:
+                    action()
+                    os._exit(0)
+                os.waitpid(child, 0)
+            def test_process(): subprocess.run([sys.executable, "-c", "import shop; shop.net(1)"], check=True)
+            def test_fork(): in_fork(lambda: shop.net(1))
+            def test_exec(): in_fork(lambda: (shop.net(1), os.execv("/bin/true", ["true"])))
+            def test_pool():
+                with multiprocessing.get_context("fork").Pool(1) as pool:
+                    pool.map(shop.net, [1])
+            def test_spawned():
+                with multiprocessing.get_context("spawn").Pool(1) as pool:
+                    pool.map(shop.net, [1])
+            def test_server():
+                serve = "import shop, time; shop.net(1); print('up', flush=True); time.sleep(60)"
+                with subprocess.Popen([sys.executable, "-c", serve], stdout=subprocess.PIPE) as server:
+                    server.stdout.readline()
+                    server.terminate()
+                assert server.returncode == -15
+            def test_none():
+                in_fork(lambda: shop.gross(1))
+            def test_after_fork():
+                shop.net(1)
+                in_fork(lambda: shop.gross(1))
+        """)
+    )
+    record = _count(metered, "python -m pytest -q test_shop.py")
+    fired = {test.id.partition("_")[2].partition("_")[2]: test.fires.get(HOOK) for test in record.tests}
+    assert fired == {"process": 1, "fork": 1, "exec": 1, "pool": 1, "spawned": 1, "server": 1, "none": None, "after_fork": 1}
+
+
+def test_the_real_spool_and_subject_stay_out_of_it(metered, tmp_path):
+    real = tmp_path / "real"
+    metered.write(check="import os, shop\nassert 'METERIZE_SUBJECT' not in os.environ\nshop.net(1)\n")
+    record = _count(metered, "python check.py", METERIZE_SPOOL=str(real), METERIZE_SUBJECT="tenant")
+    assert record.tests[0].fires == {HOOK: 1}
+    assert not real.exists()
+
+
+def test_unittest(metered):
+    metered.write(
+        test_shop=textwrap.dedent("""
+            import shop, unittest
+            class T(unittest.TestCase):
+                def test_a(self): shop.net(1)
+                def test_b(self): pass
+        """)
+    )
+    record = _count(metered, "python -m unittest test_shop")
+    assert {test.id: test.fires for test in record.tests} == {"test_shop.T.test_a": {HOOK: 1}, "test_shop.T.test_b": {}}
+
+
+def test_a_failing_suite_is_told_not_raised(metered):
+    metered.write(test_shop="import shop\ndef test_a():\n    shop.net(1)\n    assert 'this' == 'that'\n")
+    record = _count(metered, "python -m pytest -q test_shop.py")
+    assert record.exit_code == 1
+    assert record.tests[0].outcome.value == "failed"
+    assert record.tests[0].fires == {HOOK: 1}
+    assert any("this" in warning for warning in record.warnings)
+
+
+def test_a_package_that_is_not_metered_fires_nothing(suite):
+    suite.write(test_shop="import shop\ndef test_a(): shop.net(1)\n")
+    record = _count(suite, "python -m pytest -q test_shop.py")
+    assert record.armed_hooks == frozenset()
+    assert record.tests[0].fires == {}
+
+
+def test_no_tests_are_an_error_here_too(suite):
+    suite.write(test_shop="import shop\n")
+    with pytest.raises(TestsError) as caught:
+        _count(suite, "python -m pytest -q test_shop.py")
+    assert caught.value.slug == "no-tests"
+
+
+def test_ids_survive_any_character(metered):
+    odd = ["a b", "ä\u20ac", "\ud800", "\n", '"', "\\", "x" * 5000]
+    metered.write(
+        test_shop=f"# -*- coding: utf-8 -*-\nimport pytest, shop\nIDS = {json.dumps(odd)}\n"
+        "@pytest.mark.parametrize('n', range(len(IDS)), ids=IDS)\ndef test_a(n): shop.net(n)\n"
+    )
+    record = _count(metered, "python -m pytest -q test_shop.py")
+    assert len(record.tests) == len(odd)
+    assert all(test.fires == {HOOK: 1} for test in record.tests)
