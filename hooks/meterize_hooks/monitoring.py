@@ -50,11 +50,11 @@ class MonitoringHooks:
         return None
 
     def rearm(self) -> None:
-        """Watch every living code object anew; instructions that CPython has stopped reporting come back by this."""
+        """Watch code objects anew in which a hook has fired; what CPython has stopped reporting comes back by this."""
         if self._tool is not None:
-            for reference, _ in list(self._sites.values()):
+            for reference, hooks in list(self._sites.values()):
                 code = reference()
-                if code is not None:
+                if code is not None and any(hook.fired for hook in hooks.values()):
                     self._monitoring.set_local_events(self._tool, code, 0)
                     self._watch(code)
 
