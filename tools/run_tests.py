@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import subprocess
 import sys
 
-from tools.environments import ROOT, SetupError, clean_variables, dependency_group, digest_files, make_environment
+from tools.environments import ROOT, SetupError, clean_variables, dependency_group, make_environment, pyproject
 
 WORKERS = "2"
 
@@ -16,10 +17,11 @@ def main() -> int:
     folder = ROOT / ".venv-test"
     log = ROOT / ".venv-test.log"
     log.unlink(missing_ok=True)
+    described = pyproject()
+    fingerprint = json.dumps([described["project"], described["tool"]["hatch"]])
     try:
-        python = make_environment(
-            folder, ["-e", str(ROOT), *dependency_group("test")], log=log, fingerprint=digest_files([ROOT / "pyproject.toml"])
-        )
+        needs = ["-e", str(ROOT), *dependency_group("test")]
+        python = make_environment(folder, needs, log=log, fingerprint=fingerprint)
     except SetupError as error:
         print(f"make test: {error}", file=sys.stderr)
         return 1

@@ -23,7 +23,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_made_once(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     python = environments.make_environment(folder, [], log=tmp_path / "log")
     assert subprocess.run(
-        [python, "-c", "import sys; print(sys.prefix)"], capture_output=True, text=True
+        [python, "-c", "import sys; print(sys.prefix)"], capture_output=True, text=True, check=True
     ).stdout.strip() == str(folder)
     assert "Making an environment" in capsys.readouterr().err
     marker = folder / "still here"
@@ -37,9 +37,9 @@ def test_made_once(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 def test_failure_shows_the_end_of_the_log_and_is_not_taken_for_made(folder: Path, tmp_path: Path) -> None:
     wrong = ["--no-index", "no-such-distribution-of-meterize"]
-    for _ in range(2):
-        with pytest.raises(environments.SetupError, match="No matching distribution found for no-such-distribution"):
-            environments.make_environment(folder, wrong, log=tmp_path / "log")
+    with pytest.raises(environments.SetupError, match="No matching distribution found for no-such-distribution"):
+        environments.make_environment(folder, wrong, log=tmp_path / "log")
+    assert not (folder / ".made.json").exists()
 
 
 def test_groups_include_groups() -> None:
@@ -64,7 +64,7 @@ def test_packed_wheel_installs_and_uninstalls_as_a_built_one(tmp_path: Path) -> 
     quiet = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-index", wheel], check=True, env=quiet)
     shown = subprocess.run(
-        [tmp_path / "venv/bin/greenhouse", "climate", sample / "data/today.csv"], capture_output=True, text=True
+        [tmp_path / "venv/bin/greenhouse", "climate", sample / "data/today.csv"], capture_output=True, text=True, check=True
     )
     assert shown.stdout.startswith("23.7 °C")
     subprocess.run([python, "-m", "pip", "uninstall", "--quiet", "-y", "greenhouse"], check=True, env=quiet)
