@@ -62,6 +62,7 @@ def analyze(
         save_coverage(runs, package, data_path)
     if progress is not None:
         progress("slice", "taking the difference")
+    slice_feature(runs["with"], runs["without"])  # refuses swapped or equal runs, which no sorting can mend
     graphs = _Graphs(code)
     refinement = refine(runs["with"], runs["without"], graphs.of(runs["with"]))
     is_moved = refinement is not None and accept(refinement)
