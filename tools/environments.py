@@ -53,10 +53,13 @@ def run_quietly(
         raise SetupError(f"`{' '.join(words[:6])} …` failed ({done.returncode}). The end of {log}:\n  " + "\n  ".join(tail))
 
 
-def make_environment(folder: Path, requirements: Sequence[str], *, log: Path, fingerprint: str = "") -> Path:
+def make_environment(
+    folder: Path, requirements: Sequence[str], *, log: Path, fingerprint: str = "", options: Sequence[str] = ()
+) -> Path:
     """Makes a virtual environment of this interpreter with the requirements in it and returns its interpreter.
 
     An environment that was finished with the same requirements and fingerprint is taken as it is; any other is made anew.
+    Raises SetupError if that fails. The options are for pip and make no difference to the result.
     """
     stamp = folder / ".made.json"
     wanted = json.dumps([sys.version, sys.executable, str(folder), *requirements, fingerprint], indent=1)
@@ -66,7 +69,7 @@ def make_environment(folder: Path, requirements: Sequence[str], *, log: Path, fi
     shutil.rmtree(folder, ignore_errors=True)
     has_ensurepip = find_spec("ensurepip") is not None
     run_quietly([sys.executable, "-m", "venv", *([] if has_ensurepip else ["--without-pip"]), folder], log=log)
-    install(folder / "bin" / "python", requirements, log=log)
+    install(folder / "bin" / "python", [*options, *requirements] if requirements else [], log=log)
     stamp.write_text(wanted, encoding="utf-8")
     return folder / "bin" / "python"
 

@@ -59,7 +59,7 @@ def make_tool_environment() -> None:
     """The tool's environment: as an earlier demo left it, else with the dependencies of another environment of this machine."""
     needs: list[str] = pyproject()["project"]["dependencies"]
     try:
-        python = make_environment(FOLDER / "tool", [*needs, "--retries", "0", "--timeout", "10"], log=LOG)
+        python = make_environment(FOLDER / "tool", needs, log=LOG, options=["--retries", "0", "--timeout", "10"])
     except SetupError:
         lent = find_dependencies([re.split(r"[<>=!~ ]", need)[0] for need in needs])
         python = make_environment(FOLDER / "tool", [], log=LOG, fingerprint="\n".join(lent))
