@@ -11,6 +11,7 @@ from meterize.cpython.instructions import decode
 from meterize.cpython.legality import first_index
 from meterize.cpython.sequences import Step, arm_module, call_once, count_every
 from meterize.cpython.versions import HAS_MONITORING
+from meterize.errors import InternalError
 from meterize.model.feature import Policy
 from meterize.model.rewritten import HookRequest, HookSite
 
@@ -95,14 +96,16 @@ def _rewrite(code: CodeType, path: Path, places: Mapping[Path, list[Place]], lan
     here = places.get(path, [])
     inserted = [place for place in here if mechanism(place.request.policy) != MONITORING]
     watched = [place for place in here if mechanism(place.request.policy) == MONITORING]
+    if not here:
+        return code if is_same else code.replace(co_consts=consts)
+    instructions = decode(code)
     if not inserted:
-        instructions = decode(code) if watched else []
         landed.update((place, _Landed(offset=instructions[place.index].start)) for place in watched)
         return code if is_same else code.replace(co_consts=consts)
-    spliced = splice(code, [Insertion(index=place.index, steps=_steps(place)) for place in inserted], consts)
+    spliced = splice(code, instructions, [Insertion(index=place.index, steps=_steps(place)) for place in inserted], consts)
     check(code, spliced)
-    landed.update((place, _landed(place, spliced, start)) for place, start in zip(inserted, spliced.starts, strict=True))
-    landed.update((place, _Landed(offset=spliced.moved[place.index])) for place in watched)
+    landed.update((place, _land(place, spliced, start)) for place, start in zip(inserted, spliced.starts, strict=True))
+    landed.update((place, _Landed(offset=spliced.after[spliced.moved[place.index]].start)) for place in watched)
     return spliced.code
 
 
@@ -111,13 +114,16 @@ def _steps(place: Place) -> tuple[Step, ...]:
     return count_every(hook_id) if mechanism(place.request.policy) == INLINE else call_once(hook_id)
 
 
-def _landed(place: Place, spliced: Spliced, start: int) -> _Landed:
-    if mechanism(place.request.policy) == INLINE:
-        return _Landed(offset=start)
-    return _Landed(offset=start, extra=spliced.code.co_code[start + 1])
+def _land(place: Place, spliced: Spliced, start: int) -> _Landed:
+    """Where a sequence begins; in place, the operand of its NOP too, which must fit into the one byte."""
+    first = spliced.after[start]
+    if first.name != "NOP" or first.start != first.offset:
+        raise InternalError(f"hook {place.request.id} does not begin with a plain NOP")
+    return _Landed(offset=first.offset, extra=first.arg)
 
 
 def _prepend(code: CodeType, steps: tuple[Step, ...]) -> CodeType:
-    spliced = splice(code, [Insertion(index=first_index(decode(code)), steps=steps, passed_once=True)])
+    instructions = decode(code)
+    spliced = splice(code, instructions, [Insertion(index=first_index(instructions), steps=steps, passed_once=True)])
     check(code, spliced)
     return spliced.code

@@ -41,7 +41,7 @@ def _probe(code: CodeType, file: str, first_probe: int, probes: list[Probe]) -> 
     consts = tuple(
         _probe(const, file, first_probe, probes) if isinstance(const, CodeType) else const for const in code.co_consts
     )
-    spliced = splice(code, insertions, consts)
+    spliced = splice(code, instructions, insertions, consts)
     check(code, spliced)
     return spliced.code
 

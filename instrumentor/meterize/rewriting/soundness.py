@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from types import CodeType
 
-from meterize.cpython.instructions import Handler, Instruction, decode
+from meterize.cpython.instructions import Handler, Instruction
 from meterize.cpython.interpretation import Unsound, interpret
 from meterize.cpython.opcodes import INDEXES_CONSTS, name_index
 from meterize.cpython.tables import decode_exceptions
@@ -24,12 +24,11 @@ def check(original: CodeType, spliced: Spliced) -> None:
     """
     code = spliced.code
     try:
-        instructions = decode(code)
-        _check_tables(code, instructions)
-        interpret(instructions, code.co_stacksize)
-        _check_kept(decode(original), instructions, spliced.moved)
+        _check_tables(code, spliced.after)
+        interpret(spliced.after, code.co_stacksize)
+        _check_kept(spliced.before, spliced.after, spliced.moved)
         _check_lists(original, code)
-    except (Unsound, KeyError, IndexError) as finding:
+    except (Unsound, IndexError) as finding:
         raise InternalError(
             f"the rewritten code of {original.co_qualname} would not be sound: {finding}",
             details=(f"{original.co_filename}:{original.co_firstlineno}",),
@@ -48,11 +47,9 @@ def _check_tables(code: CodeType, instructions: Sequence[Instruction]) -> None:
             raise Unsound(f"no name {name}")
 
 
-def _check_kept(old: Sequence[Instruction], new: Sequence[Instruction], moved: Sequence[int]) -> None:
-    """Each old instruction, at the byte offset that ``moved`` gives for its index, is what it was."""
-    index_at = {one.start: index for index, one in enumerate(new)}
-    at = [index_at[start] for start in moved]
-    if at != sorted(set(at)) or len(at) != len(old):
+def _check_kept(old: Sequence[Instruction], new: Sequence[Instruction], at: Sequence[int]) -> None:
+    """Each old instruction is what it was, at the index that ``at`` gives for it."""
+    if list(at) != sorted(set(at)) or len(at) != len(old):
         raise Unsound("old instructions changed order or number")
     for before, index in zip(old, at, strict=True):
         after = new[index]

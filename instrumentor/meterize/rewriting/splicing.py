@@ -24,10 +24,15 @@ class Insertion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spliced:
-    """The new code, where each insertion begins in it (in the order given), and where each old instruction begins now, with
-    its prefixes; byte offsets."""
+    """The new code, and what is decoded from it again: ``before`` are the old instructions, ``after`` the new.
+
+    ``starts`` are the indices in ``after`` at which the insertions begin, in the order given; ``moved`` those of the old
+    instructions.
+    """
 
     code: CodeType
+    before: Sequence[Instruction]
+    after: Sequence[Instruction]
     starts: tuple[int, ...]
     moved: tuple[int, ...]
 
@@ -88,55 +93,68 @@ def _place(
     return placed
 
 
-def _moved_handler(handler: Handler | None, moved: Sequence[int]) -> Handler | None:
-    return handler and replace(handler, target=moved[handler.target])
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """Which insertions stand before each old instruction, in order; where jumps to it end and where it lands: new indices."""
+
+    groups: Sequence[Sequence[int]]
+    heads: Sequence[int]
+    moved: Sequence[int]
 
 
-def splice(code: CodeType, insertions: Sequence[Insertion], consts: tuple[object, ...] | None = None) -> Spliced:
-    """``code`` with the insertions, those at one place in the order given; ``consts`` replaces its constants one for one."""
-    old = decode(code)
-    depth_at = depths(old)
-    names, pool = _Pool(code.co_names, reuse_present=True), _constants(consts or code.co_consts)
-    at: dict[int, list[int]] = {}
-    for number, insertion in enumerate(insertions):
-        at.setdefault(insertion.index, []).append(number)
+def _lay(count: int, insertions: Sequence[Insertion]) -> _Plan:
+    groups: list[list[int]] = [[] for _ in range(count)]
+    for number in sorted(range(len(insertions)), key=lambda n: not insertions[n].passed_once):
+        groups[insertions[number].index].append(number)
     heads, moved, total = [], [], 0
-    for index in range(len(old)):
-        group = [insertions[number] for number in at.get(index, ())]
-        once = sum(len(one.steps) for one in group if one.passed_once)
-        heads.append(total + once)
-        total += sum(len(one.steps) for one in group)
+    for group in groups:
+        heads.append(total + sum(len(insertions[n].steps) for n in group if insertions[n].passed_once))
+        total += sum(len(insertions[n].steps) for n in group)
         moved.append(total)
         total += 1
+    return _Plan(groups=groups, heads=heads, moved=moved)
+
+
+def _relocate(instruction: Instruction, plan: _Plan) -> Instruction:
+    handler = instruction.handler
+    if instruction.target is None and handler is None:
+        return instruction
+    return replace(
+        instruction,
+        target=None if instruction.target is None else plan.heads[instruction.target],
+        handler=handler and replace(handler, target=plan.moved[handler.target]),
+    )
+
+
+def splice(
+    code: CodeType,
+    before: Sequence[Instruction],
+    insertions: Sequence[Insertion],
+    consts: tuple[object, ...] | None = None,
+) -> Spliced:
+    """``code``, whose instructions are ``before``, with the insertions, those at one place in the order given.
+
+    ``consts`` replaces its constants, one for one.
+    """
+    names, pool = _Pool(code.co_names, reuse_present=True), _constants(consts or code.co_consts)
+    depth_at = depths(before)
+    plan = _lay(len(before), insertions)
     new: list[Instruction] = []
-    first = [0] * len(insertions)
-    for index, instruction in enumerate(old):
-        here = replace(
-            instruction,
-            target=None if instruction.target is None else heads[instruction.target],
-            handler=_moved_handler(instruction.handler, moved),
-        )
-        for number in sorted(at.get(index, ()), key=lambda n: not insertions[n].passed_once):
+    starts = [0] * len(insertions)
+    for index, instruction in enumerate(before):
+        here = _relocate(instruction, plan)
+        for number in plan.groups[index]:
             depth = depth_at[index]
             if depth is None:
                 raise InternalError(f"a hook before unreachable code: {code.co_qualname}, instruction {index}")
-            first[number] = len(new)
+            starts[number] = len(new)
             new += _place(insertions[number].steps, here, depth, len(new), -1 - number, names, pool)
         new.append(here)
-    return _assemble(code, new, first, names, pool)
-
-
-def _assemble(code: CodeType, new: list[Instruction], first: list[int], names: _Pool, consts: _Pool) -> Spliced:
     result = assemble(
         code,
         new,
         names=tuple(map(str, names.values)),
-        consts=tuple(consts.values),
+        consts=tuple(pool.values),
         stack_size=max(depth for depth in depths(new) if depth is not None),
     )
-    emitted = decode(result)
-    return Spliced(
-        code=result,
-        starts=tuple(emitted[index].start for index in first),
-        moved=tuple(one.start for old, one in zip(new, emitted, strict=True) if old.offset >= 0),
-    )
+    return Spliced(code=result, before=before, after=decode(result), starts=tuple(starts), moved=tuple(plan.moved))
