@@ -9,7 +9,7 @@ from __future__ import annotations
 import atexit
 from _bisect import bisect_right
 from mmap import mmap
-from os import O_CLOEXEC, O_CREAT, O_EXCL, O_RDWR, close, fstatvfs, ftruncate
+from os import O_CLOEXEC, O_CREAT, O_EXCL, O_RDWR, close, fstatvfs, ftruncate, unlink
 from os import open as open_file
 
 from .contexts import Contexts
@@ -69,6 +69,7 @@ class Marks:
             try:
                 disk = fstatvfs(descriptor)
                 if disk.f_bavail * disk.f_frsize < _ROOM:
+                    unlink(path)  # noqa: PTH108  # pathlib is not loaded at start
                     raise OSError
                 ftruncate(descriptor, segment.size)
                 mapped = mmap(descriptor, segment.size)

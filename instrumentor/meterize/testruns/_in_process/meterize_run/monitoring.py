@@ -61,6 +61,8 @@ class Monitor:
         self._listens_to_all = True
         self._disable = _monitoring.DISABLE
         self._event = _monitoring.events.INSTRUCTION
+        self._wanted = self._event
+        self._beside = False
         self._set_local_events = _monitoring.set_local_events
 
     def listen(self) -> None:
@@ -96,6 +98,8 @@ class Monitor:
 
     def _watch_tree(self, module: str, code: CodeType) -> None:
         try:
+            if not self._beside and self._has_company():
+                self._join()
             pending = [code]
             while pending:
                 code = pending.pop()
@@ -121,11 +125,15 @@ class Monitor:
             row = self._rows[id(self._codes[chunk][0])]
             self._codes[chunk].append(code)
         self._rows[id(code)] = row
-        self._set_local_events(self._tool, code, self._event)
+        if self._beside:
+            self._share(code)
+        self._set_local_events(self._tool, code, self._wanted)
 
     def take(self) -> str:
         """What ran since the last time; it is watched again."""
         found = self.marks.take()
+        if not self._beside and self._has_company():
+            self._join()
         if not found:
             return ""
         self._watch_again([chunk for chunk, _ in found])
@@ -134,14 +142,43 @@ class Monitor:
 
     def _watch_again(self, chunks: list[int]) -> None:
         """Have the events of what ran fire once more."""
-        if all(_monitoring.get_tool(tool) is None for tool in _TOOLS if tool != self._tool):
+        if not self._beside:
             _monitoring.restart_events()
             return
         # Restarting would wake the events of the other tool too: coverage would note every line anew.
         for chunk in chunks:
             for code in self._codes[chunk]:
                 self._set_local_events(self._tool, code, 0)
-                self._set_local_events(self._tool, code, self._event)
+                self._set_local_events(self._tool, code, self._wanted)
+
+    def _has_company(self) -> bool:
+        tools = (tool for tool in _TOOLS if tool != self._tool)
+        return sys.gettrace() is not None or any(_monitoring.get_tool(tool) is not None for tool in tools)
+
+    def _join(self) -> None:
+        """Another tool is here, for good: watch everything as CPython needs it then.
+
+        Where that tool disables its LINE event, the INSTRUCTION event there is left out once (3.12, 3.13:
+        _Py_call_instrumentation_line goes on with the opcode below); a LINE event of our own does arrive.
+        """
+        self._beside = True
+        self._wanted = self._event | _monitoring.events.LINE
+        _monitoring.register_callback(self._tool, _monitoring.events.LINE, _mark_line(self._rows))
+        for code in [code for codes in self._codes for code in codes]:
+            self._share(code)
+            self._set_local_events(self._tool, code, self._wanted)
+
+    def _share(self, code: CodeType) -> None:
+        """Let two tools have the events for a moment. When a second one comes, CPython begins to keep who wants what by
+        instruction, and forgets about the first (3.12, 3.13: update_instrumentation_data); now that is behind us.
+        """
+        helper = next((tool for tool in _TOOLS if _monitoring.get_tool(tool) is None), None)
+        if helper is None:
+            return
+        _monitoring.use_tool_id(helper, "meterize")
+        for tool, wanted in ((helper, self._wanted), (self._tool, self._wanted), (helper, 0), (self._tool, 0)):
+            self._set_local_events(tool, code, wanted)
+        _monitoring.free_tool_id(helper)
 
     def forked(self) -> None:
         """In a forked child: mark rows of its own; what its parent's test had marked may run in another test here."""
@@ -149,6 +186,16 @@ class Monitor:
         for codes, row in zip(self._codes, self.marks.rows(), strict=True):
             self._rows.update((id(code), row) for code in codes)
         self.listen()
+
+
+def _mark_line(rows: dict[int, memoryview]) -> Callable[[CodeType, int], object]:
+    disable, frame_at = _monitoring.DISABLE, sys._getframe
+
+    def on_line(code: CodeType, line: int) -> object:  # noqa: ARG001
+        rows[id(code)][frame_at(1).f_lasti] = 1
+        return disable
+
+    return on_line
 
 
 def _mark(rows: dict[int, memoryview]) -> Callable[[CodeType, int], object]:
