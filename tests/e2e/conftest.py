@@ -22,6 +22,7 @@ GREENHOUSE = Path(__file__).resolve().parents[2] / "sample_apps" / "greenhouse"
 OLD_NS = 1_500_000_000_123_456_789
 """A time stamp that nothing gets by accident."""
 NOT_OURS = ("PYTHON", "PYTEST", "METERIZE", "COVERAGE", "VIRTUAL_ENV", "XDG", "COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR")
+NOBODY = 65534
 BORROWED = ("pytest", "_pytest", "py.py", "pluggy", "iniconfig", "packaging", "pygments")
 
 CLASSES = {"irrigation": "IrrigationTest", "forecast": "ForecastTest", "stations": "StationsTest"}
@@ -401,3 +402,22 @@ def left_behind() -> Callable[[Lab], list[int]]:
         return sorted(found)
 
     return find
+
+
+@pytest.fixture(scope="session")
+def nobody() -> int:
+    return NOBODY
+
+
+@pytest.fixture(scope="session")
+def let_in() -> Callable[[Lab], None]:
+    """Lets any user walk to a lab, whose folders pytest makes for their owner only."""
+
+    def open_up(lab: Lab) -> None:
+        for folder in lab.root.parents:
+            if folder.name.startswith("pytest-") and folder.stat().st_mode & 0o077 != 0o055:
+                folder.chmod(0o755)
+        lab.root.chmod(0o755)
+        lab.temp.chmod(0o777)
+
+    return open_up
