@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import CodeType
 
@@ -32,7 +34,9 @@ def save_coverage(records: Mapping[str, CoverageRecord], package: Package, path:
                 data.set_context(context)
                 data.add_lines(lines.of(executed))
         data.close()
-    except (OSError, CoverageException) as error:
+    except (OSError, sqlite3.Error, CoverageException) as error:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
         raise TargetError(
             f"cannot write {path}: {error}",
             slug="data-file-unwritable",

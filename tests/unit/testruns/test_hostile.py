@@ -6,6 +6,9 @@ import textwrap
 
 import pytest
 
+from meterize.cpython.versions import HAS_MONITORING
+from meterize.errors import TestsError
+
 _BEFORE = "import pytest, shop\n"
 _PATCHES = {
     "open": "monkeypatch.setattr('builtins.open', None)",
@@ -141,9 +144,6 @@ def test_tracebacks_and_warnings_do_not_mention_us(suite):
 
 @pytest.mark.parametrize("flag", ["-O", "-OO"])
 def test_optimised_runs_say_so_where_they_cannot_be_measured(suite, flag):
-    from meterize.cpython.versions import HAS_MONITORING
-    from meterize.errors import TestsError
-
     suite.write(check="import shop\nshop.net(1)\n")
     if HAS_MONITORING:
         assert suite.collect(f"python {flag} check.py").tests[0].executed
@@ -163,6 +163,19 @@ def test_code_that_pytest_rewrote_is_named(suite):
     record = suite.collect("python -m pytest -q test_shop.py")
     assert any("shop/checks.py" in warning for warning in record.warnings), record.warnings
     assert {name.qualname for name in record.tests[0].executed} == {"net"}
+
+
+def test_a_script_run_by_the_path_of_a_package_file(suite):
+    (suite.work / "here").symlink_to(suite.site)
+    suite.install({"shop/__main__.py": "import sys\nprint(sys.argv[1] * 2)\n"})
+    suite.write(test_shop="import os, shop\ndef test_it():\n    shop.net(1)\n    os.system('python here/shop/__main__.py x')\n")
+    record = suite.collect("python -m pytest -q test_shop.py")
+    (test,) = record.tests
+    if HAS_MONITORING:
+        assert {name.file for name in test.executed} == {"shop/prices.py", "shop/__main__.py"}
+    else:
+        assert {name.file for name in test.executed} == {"shop/prices.py"}
+        assert any("shop/__main__.py" in warning for warning in record.warnings), record.warnings
 
 
 def test_functions_that_share_name_and_line_are_left_out_and_named(suite):

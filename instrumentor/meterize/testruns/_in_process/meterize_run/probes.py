@@ -71,6 +71,7 @@ def _serve(files: dict[str, str], folder: str, contexts: Contexts, sources: Sour
     def note_unserved() -> None:
         """Modules that other loaders brought (pytest's rewriting, a script by its path)."""
         loaded = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
+        loaded |= set(sys.argv[:1])  # a script has lost its __file__ by now
         found = {sources.module_of(file) for file in loaded if isinstance(file, str) and file.endswith(".py")}
         for module in found - served:
             if module is not None:
