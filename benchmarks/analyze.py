@@ -160,8 +160,10 @@ def main() -> None:
         raise SystemExit(f"no such recipe: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     sys.dont_write_bytecode, sys.pycache_prefix = False, None
     with working_folder(given.folder) as folder:
-        report = measure(given.names or ([GREENHOUSE] if given.quick else known), folder, 1 if given.quick else 3)
-    report.show(as_json=given.json)
+        report = measure(
+            given.names or ([GREENHOUSE] if given.quick else known), folder, given.repeats or (1 if given.quick else 3)
+        )
+    report.show(given)
 
 
 if __name__ == "__main__":

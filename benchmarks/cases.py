@@ -103,7 +103,7 @@ def main() -> None:
     sys.dont_write_bytecode, sys.pycache_prefix = False, None
     with working_folder(given.folder) as folder:
         report, all_well = run_cases(given.names or ([GREENHOUSE] if given.quick else known), folder)
-    report.show(as_json=given.json)
+    report.show(given)
     raise SystemExit(0 if all_well else 1)
 
 

@@ -301,8 +301,8 @@ def main() -> None:
             raise SystemExit("valgrind is not installed")
         measure_instructions(report, TURNS // 10 if given.quick else TURNS)
     else:
-        measure_time(report, given.processes or (1 if given.quick else 7), 3 if given.quick else 15)
-    report.show(as_json=given.json)
+        measure_time(report, given.repeats or (1 if given.quick else 7), 3 if given.quick else 15)
+    report.show(given)
 
 
 if __name__ == "__main__":

@@ -108,8 +108,8 @@ def main() -> None:
             raise SystemExit("valgrind is not installed")
         measure_instructions(report, 0.1 if given.quick else 1)
     else:
-        measure_time(report, given.processes or (1 if given.quick else 9), 5 if given.quick else 25)
-    report.show(as_json=given.json)
+        measure_time(report, given.repeats or (1 if given.quick else 9), 5 if given.quick else 25)
+    report.show(given)
 
 
 if __name__ == "__main__":

@@ -116,8 +116,8 @@ def measure(hooked: Sequence[int], rounds: int) -> Report:
 def main() -> None:
     given = options(__doc__ or "").parse_args()
     sys.dont_write_bytecode, sys.pycache_prefix = False, None
-    report = measure((1,), 1) if given.quick else measure((1, 10), 25)
-    report.show(as_json=given.json)
+    report = measure((1,) if given.quick else (1, 10), given.repeats or (1 if given.quick else 25))
+    report.show(given)
 
 
 if __name__ == "__main__":

@@ -103,8 +103,9 @@ def main() -> None:
     given = options(__doc__ or "").parse_args()
     # Where .pyc files are not written or lie elsewhere, this would measure something else.
     sys.dont_write_bytecode, sys.pycache_prefix = False, None
-    report = measure(QUICK_SIZES, QUICK_HOOKED, 1) if given.quick else measure(SIZES, HOOKED, 7)
-    report.show(as_json=given.json)
+    sizes, hooked = (QUICK_SIZES, QUICK_HOOKED) if given.quick else (SIZES, HOOKED)
+    report = measure(sizes, hooked, given.repeats or (1 if given.quick else 7))
+    report.show(given)
 
 
 if __name__ == "__main__":

@@ -83,15 +83,15 @@ def added(samples: Samples, name: str, base: str) -> float:
     return statistics.median(one - other for one, other in zip(samples[name], samples[base], strict=True))
 
 
-def in_processes(script: str, arguments: Sequence[str], count: int, environment: Mapping[str, str] | None = None) -> list[Any]:
+def in_processes(script: str, arguments: Sequence[str], count: int) -> list[Any]:
     """What ``script ARGUMENTS`` prints as JSON, from so many processes one after another."""
-    return [json.loads(run_worker(script, arguments, environment)) for _ in range(count)]
+    return [json.loads(run_worker(script, arguments)) for _ in range(count)]
 
 
-def run_worker(script: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
+def run_worker(script: str, arguments: Sequence[str]) -> str:
     """The output of one process of a benchmark's own; its uses go to a spool that is thrown away."""
     with tempfile.TemporaryDirectory(prefix="meterize-bench-") as spool:
-        variables = clean_variables() | {"METERIZE_SPOOL": spool} | dict(environment or {})
+        variables = clean_variables() | {"METERIZE_SPOOL": spool}
         command = [sys.executable, script, *arguments]
         done = subprocess.run(command, env=variables, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
@@ -130,14 +130,23 @@ class Report:
         named = [dict(zip(columns, row, strict=True)) for row in rows]
         self._tables.append((title, list(columns), named, note))
 
-    def show(self, *, as_json: bool) -> None:
-        if as_json:
+    def show(self, given: argparse.Namespace) -> None:
+        """Print the tables as the options want them."""
+        if given.json:
             tables = [
                 {"title": title, "rows": [{key: _plain(cell) for key, cell in row.items()} for row in rows], "note": note}
                 for title, _, rows, note in self._tables
             ]
             head = {"schema": 1, "benchmark": self._benchmark, "python": platform.python_version()}
             print(json.dumps({**head, "tables": tables}, indent=2))
+            return
+        if given.markdown:
+            for title, columns, rows, note in self._tables:
+                print(f"{title}, CPython {platform.python_version()}\n")
+                print(f"| {' | '.join(columns)} |\n|---{'|---:' * (len(columns) - 1)}|")
+                for row in rows:
+                    print(f"| {' | '.join(str(cell) for cell in row.values())} |".replace("\n", "<br>"))
+                print(f"\n{note}\n")
             return
         console = Console(width=None if sys.stdout.isatty() else 132, highlight=False)
         for title, columns, rows, note in self._tables:
@@ -176,7 +185,8 @@ def options(description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="seconds instead of minutes; the figures are rough")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
-    parser.add_argument("--processes", type=int, metavar="N", help="how many processes to take the median of")
+    parser.add_argument("--markdown", action="store_true", help="print the tables as docs/performance.md has them")
+    parser.add_argument("--repeats", type=int, metavar="N", help="how many processes or rounds to take the median of")
     return parser
 
 
