@@ -48,7 +48,7 @@ class Candidate:
     @property
     def loop_depth(self) -> int:
         """How many loops are around the innermost place."""
-        return max(place.block.loop_depth for place in self.places)
+        return max(place.loop_depth for place in self.places)
 
     def cost(self, most: int) -> Cost:
         """Cheap is good: a function of the feature's own, well known, outside loops, sharing few tests with others, a caller

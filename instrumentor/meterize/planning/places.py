@@ -17,12 +17,17 @@ TestMask: TypeAlias = int
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """One instruction that a hook can stand before, and the feature tests that execute it."""
+    """One instruction that a hook can stand before, and the feature tests that execute it.
+
+    ``loop_depth`` counts the loops in which it is passed. At the entry of a function that begins with a loop it is none: the
+    jumps back leave such a hook out.
+    """
 
     block: Block
     offset: int
     line: int
     tests: TestMask
+    loop_depth: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +71,18 @@ def find_work(graph: ControlFlowGraph, executions: Executions, charge: Charge) -
 def _place(graph: ControlFlowGraph, block: Block, offset: int | None, line: int | None, executions: Executions) -> Place | None:
     if offset is None or not (tests := executions.of(graph.code, offset)):
         return None
-    return Place(block=block, offset=offset, line=line or graph.code.first_line, tests=tests)
+    begins = offset == block.hook_offset and is_entry(graph, block)
+    return Place(
+        block=block,
+        offset=offset,
+        line=line or graph.code.first_line,
+        tests=tests,
+        loop_depth=0 if begins else block.loop_depth,
+    )
 
 
 def is_entry(graph: ControlFlowGraph, block: Block) -> bool:
-    """Whether every call begins with this block's place. A function that begins with a loop has no place before it."""
+    """Whether every call begins with this block's place: the first block's, or that of the loop which the function begins with."""
     first = graph.blocks[0]
     return block is first or (first.hook_offset is None and block.dominator == first.index and len(first.successors) == 1)
 
@@ -85,7 +97,7 @@ def _above(graph: ControlFlowGraph, work: Work, found: dict[int, Work]) -> Itera
 
 
 def _includes(upper: Work, lower: Work) -> bool:
-    return not lower.head.tests & ~upper.head.tests and upper.head.block.loop_depth <= lower.head.block.loop_depth
+    return not lower.head.tests & ~upper.head.tests and upper.head.loop_depth <= lower.head.loop_depth
 
 
 def _ends(graph: ControlFlowGraph, head: Block, executions: Executions) -> list[Place]:

@@ -42,7 +42,7 @@ def explain(candidate: Candidate, place: Place, *, tests: int, charge: Charge) -
         where = "Its work has succeeded here"
     others = candidate.leads_to - 1
     leads = f", and nothing else leads to {others} more of its instructions." if others > 0 else "."
-    loop = " It is inside a loop." if place.block.loop_depth else ""
+    loop = " It is inside a loop." if place.loop_depth else ""
     return f"{runs} {where}{leads}{loop}"
 
 

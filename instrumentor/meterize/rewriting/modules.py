@@ -100,13 +100,18 @@ def _rewrite(code: CodeType, path: Path, places: Mapping[Path, list[Place]], lan
         return code if is_same else code.replace(co_consts=consts)
     instructions = decode(code)
     if not inserted:
-        landed.update((place, _Landed(offset=instructions[place.index].start)) for place in watched)
+        landed.update((place, _Landed(offset=instructions[place.index].offset)) for place in watched)
         return code if is_same else code.replace(co_consts=consts)
-    spliced = splice(code, instructions, [Insertion(index=place.index, steps=_steps(place)) for place in inserted], consts)
+    spliced = splice(code, instructions, [_insertion(place, first_index(instructions)) for place in inserted], consts)
     check(code, spliced)
     landed.update((place, _land(place, spliced, start)) for place, start in zip(inserted, spliced.starts, strict=True))
-    landed.update((place, _Landed(offset=spliced.after[spliced.moved[place.index]].start)) for place in watched)
+    landed.update((place, _Landed(offset=spliced.after[spliced.moved[place.index]].offset)) for place in watched)
     return spliced.code
+
+
+def _insertion(place: Place, entry: int) -> Insertion:
+    """A hook at the entry notices calls: where a function begins with a loop, the jumps back to its head leave it out."""
+    return Insertion(index=place.index, steps=_steps(place), passed_once=place.index == entry)
 
 
 def _steps(place: Place) -> tuple[Step, ...]:
