@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -32,11 +33,14 @@ class Target:
         return locate(name, self.search_path)
 
     def sites(self) -> Iterator[Path]:
-        """Each existing folder of the search path, once."""
+        """Each folder of the search path, once; what this user cannot read is passed over, as import does."""
         seen = set()
         for entry in self.search_path:
-            folder = Path(entry)
-            if folder.is_dir() and (real := folder.resolve()) not in seen:
+            if (
+                os.access(entry, os.R_OK | os.X_OK)
+                and (folder := Path(entry)).is_dir()
+                and (real := folder.resolve()) not in seen
+            ):
                 seen.add(real)
                 yield folder
 
