@@ -24,6 +24,12 @@ def _load() -> ModuleType:
 BEHAVIOUR = _load()
 
 
+@pytest.fixture(autouse=True)
+def no_runtime_of_our_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hooked code that a test runs must not arm the runtime that is installed beside the tool."""
+    monkeypatch.setitem(sys.modules, "meterize_hooks", None)
+
+
 @pytest.fixture
 def behaviour() -> ModuleType:
     return BEHAVIOUR
