@@ -80,8 +80,8 @@ def _rewrite(code: PackageCode, file: str, requests: Sequence[HookRequest], opti
     plain = code.module(file)
     original = plain if optimization == 0 else code.compile(file, optimization)
     rewritten, sites, missing = _splice(code, file, original, requests, None if optimization == 0 else plain)
-    # Checked against the source at import (PEP 552): an edit of the source, or an upgrade that leaves a -O file behind, must win
-    # over our hooks. The application comes first.
+    # Checked against the source at import (PEP 552): an edit of the source, or an upgrade that leaves a -O file behind, must
+    # win over our hooks. The application comes first.
     pyc = dump_pyc(rewritten, code.source(file), checked=True)
     return RewrittenModule(file=file, optimization=optimization, pyc=pyc, sites=sites, missing=missing)
 
