@@ -103,7 +103,11 @@ def _end_on_signals() -> None:
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
     # The running suite is ended and everything put back on the way out, which takes seconds at most: an impatient second
-    # Ctrl-C must not cut that short.
+    # Ctrl-C must not cut that short. (SIG_IGN would make CPython complain of a signal that is already on its way.)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+        signal.signal(number, _overlook)
     raise KeyboardInterrupt
+
+
+def _overlook(_signal: int, _frame: FrameType | None) -> None:
+    """Nothing more to do."""
