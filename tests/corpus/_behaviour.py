@@ -13,7 +13,7 @@ import re
 import sys
 import types
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from meterize.cpython.identity import code_digest, code_id, kind, walk
@@ -83,6 +83,11 @@ def requests_everywhere(code: types.CodeType, policy: Policy) -> list[HookReques
                 )
             )
     return found
+
+
+def renamed(request: HookRequest, prefix: str) -> HookRequest:
+    """The same request under an id that no other snippet has."""
+    return replace(request, id=f"{prefix}/{request.id.rpartition('/')[2]}")
 
 
 def positions(error: BaseException | None, seen: frozenset[int] = frozenset()) -> list[object]:
@@ -189,7 +194,8 @@ class StandIn:
 
     TOOL = 4
 
-    def __init__(self) -> None:
+    def __init__(self, tool: int = TOOL) -> None:
+        self.tool = tool
         self.door = Door()
         self.tables: list[tuple[object, ...]] = []
         self.slots: dict[str, int] = {}
@@ -218,7 +224,7 @@ class StandIn:
 
     def _monitoring(self, code: types.CodeType, hook_id: str, offset: int, extra: int) -> None:
         self._in_place(code, hook_id, offset, extra)
-        sys.monitoring.set_local_events(self.TOOL, code, sys.monitoring.events.INSTRUCTION)
+        sys.monitoring.set_local_events(self.tool, code, sys.monitoring.events.INSTRUCTION)
 
     def on_instruction(self, code: types.CodeType, offset: int) -> object:
         """The monitoring callback."""
@@ -245,29 +251,32 @@ JUMP_FORWARD = 110
 
 
 @contextlib.contextmanager
-def runtime_present() -> Iterator[StandIn]:
-    """The stand-in in place of the runtime: as module and in ``builtins``."""
-    stand_in = StandIn()
+def runtime_present(*, beside: bool = False) -> Iterator[StandIn]:
+    """The stand-in in place of the runtime: as module and in ``builtins``; ``beside``: the real one has armed and comes back."""
+    stand_in = StandIn(StandIn.TOOL - 1 if beside else StandIn.TOOL)
     module = types.ModuleType(RUNTIME)
     module.arm = stand_in.arm
     before = sys.modules.get(RUNTIME)
     sys.modules[RUNTIME] = module
     names = {DOOR: stand_in.door, ONCE: stand_in.call_once, GUARD: GUARDED}
+    displaced = {name: getattr(builtins, name) for name in names if hasattr(builtins, name)}
     for name, value in names.items():
         setattr(builtins, name, value)
     if hasattr(sys, "monitoring"):
-        sys.monitoring.use_tool_id(StandIn.TOOL, "meterize")
-        sys.monitoring.register_callback(StandIn.TOOL, sys.monitoring.events.INSTRUCTION, stand_in.on_instruction)
+        sys.monitoring.use_tool_id(stand_in.tool, "stand-in")
+        sys.monitoring.register_callback(stand_in.tool, sys.monitoring.events.INSTRUCTION, stand_in.on_instruction)
     try:
         yield stand_in
     finally:
         if hasattr(sys, "monitoring"):
-            sys.monitoring.register_callback(StandIn.TOOL, sys.monitoring.events.INSTRUCTION, None)
+            sys.monitoring.register_callback(stand_in.tool, sys.monitoring.events.INSTRUCTION, None)
             for code in stand_in._codes:
-                sys.monitoring.set_local_events(StandIn.TOOL, code, 0)
-            sys.monitoring.free_tool_id(StandIn.TOOL)
+                sys.monitoring.set_local_events(stand_in.tool, code, 0)
+            sys.monitoring.free_tool_id(stand_in.tool)
         for name in (*names, *map(slot_name, stand_in.slots)):
             delattr(builtins, name)
+        for name, value in displaced.items():
+            setattr(builtins, name, value)
         _restore_module(before)
 
 

@@ -28,6 +28,8 @@ def watched_by_tracing(paths, run):
             seen[path, frame.f_lasti] += 1
         return tracer
 
+    # 3.12 looks whether anybody wants opcodes when tracing starts (Python/legacy_tracing.c, f_opcode_trace_set)
+    sys._getframe().f_trace_opcodes = True
     sys.settrace(tracer)
     try:
         run()

@@ -29,7 +29,7 @@ NEVER_BEFORE: Final = (
     Rule(
         second="RESUME",
         because="the frame starts with RESUME 0; throw() looks for RESUME 1 to 3 right after its YIELD_VALUE",
-        source="Objects/genobject.c, _PyGen_yf",
+        source="Objects/genobject.c, _PyGen_yf (3.11, 3.12), gen_close (3.13)",
     ),
     Rule(
         second="PUSH_EXC_INFO",
@@ -38,18 +38,18 @@ NEVER_BEFORE: Final = (
     ),
     Rule(
         second="END_FOR",
-        because="FOR_ITER's operand points at it, and an exhausted iterator skips it by its own length",
+        because="FOR_ITER's operand points at it, and an exhausted iterator jumps one unit farther",
         source="Python/bytecodes.c, FOR_ITER",
     ),
     Rule(
         second="END_SEND",
-        because="SEND's operand points at it, and specialised sends return to it",
-        source="Python/bytecodes.c, SEND and SEND_GEN",
+        because="SEND and CLEANUP_THROW lead to it with the finished iterator still on the stack; inlined sends return to it",
+        source="Python/bytecodes.c, SEND, SEND_GEN, CLEANUP_THROW",
     ),
     Rule(
         second="SEND",
         because="it is the head of the yield-from loop: a hook would run at each resumption",
-        source="Python/compile.c, ADD_YIELD_FROM",
+        source="Python/compile.c, compiler_add_yield_from",
     ),
     Rule(
         second="CLEANUP_THROW",
@@ -72,7 +72,7 @@ NEVER_SPLIT: Final = (
     Rule(
         first="PRECALL",
         because="specialised forms skip the CALL that follows by its length",
-        source="Python/ceval.c, PRECALL (3.11)",
+        source="Python/ceval.c, SKIP_CALL (3.11)",
     ),
     Rule(
         first="SEND",
@@ -84,12 +84,12 @@ NEVER_SPLIT: Final = (
         first="RESUME",
         second="JUMP_BACKWARD_NO_INTERRUPT",
         because="the yield-from loop: a hook would run at each resumption",
-        source="Python/compile.c, ADD_YIELD_FROM",
+        source="Python/compile.c, compiler_add_yield_from",
     ),
     Rule(
         first="END_FOR",
         second="POP_TOP",
-        because="an exhausted iterator skips both by their length",
+        because="an exhausted iterator jumps over both, two units",
         source="Python/bytecodes.c, FOR_ITER (3.13)",
     ),
 )

@@ -38,7 +38,7 @@ def compile_module(source: bytes, path: str, optimization: int) -> CodeType:
 
 
 def dump_pyc(code: CodeType, source: bytes, checked: bool = False) -> bytes:
-    """The bytes of a hash-based .pyc (PEP 552) for ``source``: time stamps do not matter; ``checked`` is whether an edit does."""
+    """The bytes of a hash-based .pyc (PEP 552) for ``source``: time stamps do not matter, an edit does if ``checked``."""
     flags = _HASH_BASED | (_CHECK_SOURCE if checked else 0)
     return _MAGIC + flags.to_bytes(4, "little") + importlib.util.source_hash(source) + marshal.dumps(code)
 

@@ -417,6 +417,24 @@ class TestTheGuard:
         assert caught.value is error
         assert caught.value.__context__ is None
 
+    @pytest.mark.skipif(not CAN_RETIRE_IN_PLACE, reason="3.11 only")
+    @pytest.mark.parametrize(("error", "passes"), [(TypeError, False), (KeyboardInterrupt, True), (ValueError, True)])
+    def test_the_call_in_place_is_guarded_alike(self, behaviour, monkeypatch, error, passes):
+        def once(hook_id):
+            raise error
+
+        module = compiled()
+        new, _, _ = rewrite(module, request(module, "other", Policy.ONCE))
+        with behaviour.runtime_present():
+            monkeypatch.setattr(builtins, "__meterize_once__", once)
+            namespace: dict = {}
+            exec(new, namespace)
+            if passes:
+                with pytest.raises(error):
+                    namespace["other"](True)
+            else:
+                assert namespace["other"](True) == "yes"
+
     def test_the_exception_being_handled_stays_what_it_was(self, behaviour):
         source = (
             "import sys\n"
