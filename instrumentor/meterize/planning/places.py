@@ -82,7 +82,7 @@ def _place(graph: ControlFlowGraph, block: Block, offset: int | None, line: int 
 
 
 def is_entry(graph: ControlFlowGraph, block: Block) -> bool:
-    """Whether every call begins with this block's place: the first block's, or that of the loop which the function begins with."""
+    """Whether every call begins with this block's place: the first block's, or that of a loop that the function begins with."""
     first = graph.blocks[0]
     return block is first or (first.hook_offset is None and block.dominator == first.index and len(first.successors) == 1)
 
