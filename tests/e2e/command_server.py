@@ -1,7 +1,8 @@
 """Runs command lines of the tool in forked children of one process, so that a hundred bad inputs cost seconds.
 
 A script for the target's interpreter, started as ``--python`` starts it: its first argument are the folders that the tool is
-lent from. It reads one JSON command a line, and answers each with the exit code and what was written.
+lent from. It reads one JSON command a line, and answers each with the exit code and what was written. A command may be for a
+copy of the environment that the interpreter belongs to: ``moved`` is where that lies, and where the copy lies.
 """
 
 from __future__ import annotations
@@ -32,9 +33,10 @@ def child(command):
         os.setgid(user)
         os.setuid(user)
     sys.argv[:] = ["meterize", *command["arguments"]]
+    sys.executable = sys.executable.replace(*command["moved"])
     code = 99
     try:
-        code = run(command["arguments"], target_path)
+        code = run(command["arguments"], [entry.replace(*command["moved"]) for entry in target_path])
         sys.stdout.flush()
         sys.stderr.flush()
     finally:

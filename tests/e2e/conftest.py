@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -66,16 +66,17 @@ def run(arguments: Sequence[str | Path], *, cwd: Path, variables: Mapping[str, s
     return Ran(tuple(map(str, arguments)), done.returncode, done.stdout, done.stderr)
 
 
-def snapshot(folder: Path, *, without: Sequence[str] = ()) -> Tree:
-    """Everything in the folder and the folder itself: kind, mode, modification time, bytes."""
+def snapshot(folder: Path) -> Tree:
+    """Everything in the folder and the folder itself: kind, mode, modification time, bytes.
+
+    The time stamps of the folders in the tool's own store are nobody's concern.
+    """
     tree: Tree = {}
     for path in [folder, *sorted(folder.rglob("*"))]:
-        name = path.relative_to(folder).as_posix()
-        if any(part in without for part in Path(name).parts):
-            continue
         status = path.lstat()
-        content: object = path.read_bytes() if stat.S_ISREG(status.st_mode) else b""
-        tree[name] = (oct(status.st_mode), status.st_mtime_ns, content)
+        content: object = path.read_bytes() if stat.S_ISREG(status.st_mode) else None
+        is_inner = content is None and ".meterize" in path.parts
+        tree[path.relative_to(folder).as_posix()] = (oct(status.st_mode), None if is_inner else status.st_mtime_ns, content)
     return tree
 
 
@@ -114,35 +115,47 @@ def check_clean(lab: Lab, ran: Ran) -> None:
 
 
 class Server:
-    """Many command lines on one environment: each in a process of its own, forked from one that has imported the tool."""
+    """A process that has imported the tool, and runs each command line in a fork of itself."""
 
-    def __init__(self, lab: Lab) -> None:
-        self.lab = lab
+    def __init__(self, home: Lab) -> None:
+        self.home = home
         script = Path(__file__).with_name("command_server.py")
-        self.process = subprocess.Popen(
-            [lab.python, script, json.dumps(lent_paths())],
-            cwd=lab.work, env=lab.environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        self._process = subprocess.Popen(
+            [home.python, script, json.dumps(lent_paths())],
+            cwd=home.work, env=home.environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
 
-    def __call__(self, *arguments: str | Path, user: int = 0, **variables: str) -> Ran:
+    def run(self, lab: Lab, arguments: Sequence[str | Path], user: int = 0, variables: Mapping[str, str] = {}) -> Ran:
+        """Run a command line on an environment that is a copy of the server's own."""
         words = tuple(map(str, arguments))
         command = {
-            "arguments": words, "cwd": str(self.lab.work), "variables": self.lab.environment(**variables), "user": user,
-            "out": str(self.lab.root / "out"), "err": str(self.lab.root / "err"),
+            "arguments": words, "cwd": str(lab.work), "variables": lab.environment(**variables), "user": user,
+            "out": str(lab.root / "out"), "err": str(lab.root / "err"), "moved": [str(self.home.venv), str(lab.venv)],
         }  # fmt: skip
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(f"{json.dumps(command)}\n")
-        self.process.stdin.flush()
-        answer = json.loads(self.process.stdout.readline())
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{json.dumps(command)}\n")
+        self._process.stdin.flush()
+        answer = json.loads(self._process.stdout.readline())
         ran = Ran(words, answer["code"], answer["out"], answer["err"])
-        check_clean(self.lab, ran)
+        check_clean(lab, ran)
         return ran
 
     def close(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        self.process.wait(timeout=30)
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(timeout=30)
+
+
+@dataclass
+class Quick:
+    """The command line on one environment, without the start of an interpreter each time."""
+
+    lab: Lab
+    server: Server
+
+    def __call__(self, *arguments: str | Path, user: int = 0, **variables: str) -> Ran:
+        return self.server.run(self.lab, arguments, user, variables)
 
 
 @dataclass
@@ -151,7 +164,8 @@ class Lab:
 
     root: Path
     suite: Path
-    variables: dict[str, str] = field(default_factory=dict)
+    quick: Quick | None = None
+    """What runs the tool, if not a process from scratch each time."""
 
     def __post_init__(self) -> None:
         for folder in (self.work, self.temp):
@@ -182,7 +196,7 @@ class Lab:
         return self.root / "spool"
 
     def environment(self, **more: str) -> dict[str, str]:
-        return clean_variables(METERIZE_SPOOL=str(self.spool), TMPDIR=str(self.temp), **{**self.variables, **more})
+        return clean_variables(METERIZE_SPOOL=str(self.spool), TMPDIR=str(self.temp), **more)
 
     def command(self, *arguments: str | Path, python: Path | None = None) -> list[str]:
         """The tool, in the environment that runs the tests, working on this one."""
@@ -190,6 +204,8 @@ class Lab:
 
     def meterize(self, *arguments: str | Path, cwd: Path | None = None, **variables: str) -> Ran:
         """Run the tool to its end; it never leaves a temporary file."""
+        if self.quick is not None and cwd is None:
+            return self.quick(*arguments, **variables)
         ran = run(self.command(*arguments), cwd=cwd or self.work, variables=self.environment(**variables))
         check_clean(self, ran)
         return ran
@@ -293,20 +309,25 @@ def make_lab(workshop: Path, root: Path) -> Lab:
     return Lab(root, workshop / "suite")
 
 
-@pytest.fixture
-def quick(lab: Lab) -> Iterator[Server]:
-    """For the many command lines of one test."""
-    with serve(lab) as server:
-        yield server
-
-
 @contextmanager
-def serve(lab: Lab) -> Iterator[Server]:
+def serve(lab: Lab) -> Iterator[Quick]:
     server = Server(lab)
     try:
-        yield server
+        yield Quick(lab, server)
     finally:
         server.close()
+
+
+@pytest.fixture(scope="session")
+def server(workshop: Path) -> Iterator[Server]:
+    with serve(Lab(workshop, workshop / "suite")) as quick:
+        yield quick.server
+
+
+@pytest.fixture
+def quick(lab: Lab, server: Server) -> Quick:
+    """For the many command lines of one test."""
+    return Quick(lab, server)
 
 
 @pytest.fixture(scope="session")
@@ -338,12 +359,23 @@ def plan(lab: Lab, plan_text: Callable[[str], str]) -> Callable[..., Path]:
     return lay
 
 
-@pytest.fixture
-def metered(lab: Lab, plan: Callable[..., Path]) -> Path:
-    """The plan of the irrigation, instrumented for every use."""
-    path = plan("irrigation")
+@pytest.fixture(scope="session")
+def metered_workshop(workshop: Path, plan_text: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As the workshop, with the irrigation instrumented for every use."""
+    folder = tmp_path_factory.mktemp("metered")
+    lab = make_lab(workshop, folder)
+    path = lab.work / "irrigation.plan.toml"
+    path.write_text(plan_text("irrigation"))
     lab.instrument(path, "--policy", "every")
-    return path
+    return folder
+
+
+@pytest.fixture
+def metered(lab: Lab, plan: Callable[..., Path], metered_workshop: Path) -> Path:
+    """The plan of the irrigation, instrumented for every use."""
+    shutil.rmtree(lab.venv)
+    shutil.copytree(metered_workshop / "venv", lab.venv, symlinks=True)
+    return plan("irrigation")
 
 
 # Test modules are imported without a package (--import-mode=importlib): what they share reaches them as fixtures.
@@ -373,7 +405,7 @@ def _run() -> Callable[..., Ran]:
 
 
 @pytest.fixture(name="serve", scope="session")
-def _serve() -> Callable[[Lab], AbstractContextManager[Server]]:
+def _serve() -> Callable[[Lab], AbstractContextManager[Quick]]:
     return serve
 
 

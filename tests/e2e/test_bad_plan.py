@@ -187,7 +187,7 @@ def test_a_plan_that_may_not_be_read(lab, quick, plan, let_in, nobody):
     path = plan()
     path.chmod(0o600)
     let_in(lab)
-    lab.refused(quick("instrument", path, user=nobody), 2, "plan-invalid", "Permission denied", before=lab.tree())
+    lab.refused(quick("instrument", path, user=nobody), 2, "usage", "not readable", before=lab.tree())
 
 
 def test_a_good_plan_of_a_package_that_is_not_installed(lab, quick, plan):
