@@ -28,6 +28,7 @@ class _Segment:
         self.first_chunk = first_chunk
         self.used = 0
         self.starts: list[int] = []
+        self.store: mmap | bytearray = bytearray()
         self.view = memoryview(b"")
 
     def row(self, index: int) -> memoryview:
@@ -76,13 +77,14 @@ class Marks:
             finally:
                 close(descriptor)
         except (OSError, ValueError):
-            segment.view = memoryview(bytearray(segment.size))
+            segment.store = bytearray(segment.size)
             self._journal.note("unmapped", f"{number}")
             atexit.register(self._contexts.finish)
         else:
-            segment.view = memoryview(mapped)
+            segment.store = mapped
             # Never unmapped: it would close its descriptor's number, which may belong to somebody else by then.
             self._kept.append(mapped)
+        segment.view = memoryview(segment.store)
 
     def take(self) -> list[tuple[int, int]]:
         """What was set since the last time, as (chunk, piece), and clear it.
@@ -131,6 +133,6 @@ class Marks:
         """The bytes of each chunk."""
         return [segment.row(index) for segment in self._segments for index in range(len(segment.starts))]
 
-    def first_row(self, length: int) -> memoryview:
-        """The first so many bytes, whatever chunks they are in."""
-        return self._segments[0].view[:length]
+    def first_bytes(self) -> mmap | bytearray:
+        """What the first rows are views of: faster to write to, and perhaps longer."""
+        return self._segments[0].store

@@ -35,11 +35,11 @@ def start_probes(contexts: Contexts, children: Children, sources: Sources, folde
         contexts.journal.note("trouble", "Python runs with -O: there are no probes for optimised code")
         return
     count, *names = read_whole(f"{folder}/index").decode().split("\n")
-    marks, length = Marks(contexts, stride=1), max(1, int(count))
-    marks.add_row(length, _CHUNK)
+    marks = Marks(contexts, stride=1)
+    marks.add_row(max(1, int(count)), _CHUNK)
 
     def show() -> None:
-        builtins.__meterize_probes__ = marks.first_row(length)  # type: ignore[attr-defined]
+        builtins.__meterize_probes__ = marks.first_bytes()  # type: ignore[attr-defined]
 
     def forked() -> None:
         marks.renew()
