@@ -4,16 +4,15 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-# The tool's own process never counts, even where click, rich, networkx or coverage are metered themselves: with this entry the
-# arming prologue of a rewritten module finds no runtime, which it takes for "unmetered". Before any third-party import.
-sys.modules["meterize_hooks"] = None  # type: ignore[assignment]
-
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it: 128 and the number of SIGINT."""
 
 
 def main(search_path: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code; ``search_path`` is where the target's packages are, if not ``sys.path``."""
+    # The tool's own process never counts, even where click, rich, networkx or coverage are metered themselves: with this entry
+    # the arming prologue of a rewritten module finds no runtime, which it takes for "unmetered". Before any third-party import.
+    sys.modules["meterize_hooks"] = None  # type: ignore[assignment]
     try:
         if search_path is None:
             _hand_over()
