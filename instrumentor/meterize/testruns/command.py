@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from meterize.errors import TestsError, UsageError
+from meterize.errors import InternalError, TestsError, UsageError
 
 _TAIL_BYTES: Final = 64 * 1024
 _TAIL_LINES: Final = 40
@@ -41,22 +41,34 @@ def run_command(
     if not cwd.is_dir():
         raise UsageError(f"{cwd} is no folder to run the tests in", slug="cwd-missing", hint="Name an existing folder (--cwd).")
     before = _children_seconds()
-    process = subprocess.Popen(
-        ["/bin/sh", "-c", command],
-        cwd=cwd,
-        env=dict(variables),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    assert process.stdout is not None  # noqa: S101
+    process = _start(command, cwd, variables)
     output = _Tail(process.stdout)
-    with _ending(process):
-        _wait(process, command, timeout, on_poll, output)
-    output.close()
+    try:
+        with _ending(process):
+            _wait(process, command, timeout, on_poll, output)
+    finally:
+        output.close()
     on_poll()
     return Finished(exit_code=process.returncode, tail=output.lines(), seconds=_children_seconds() - before)
+
+
+def _start(command: str, cwd: Path, variables: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            ["/bin/sh", "-c", command],
+            cwd=cwd,
+            env=dict(variables),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"the command cannot be started in {cwd}: {error}",
+            slug="command-not-started",
+            hint="Check that you may enter the folder (--cwd), and the command for odd characters.",
+        ) from error
 
 
 def _wait(
@@ -108,7 +120,9 @@ def _children_seconds() -> float:
 class _Tail:
     """Reads a pipe to its end in a thread and keeps the last of it."""
 
-    def __init__(self, pipe: IO[bytes]) -> None:
+    def __init__(self, pipe: IO[bytes] | None) -> None:
+        if pipe is None:
+            raise InternalError("the command was started without a pipe for its output")
         self._pipe = pipe
         self._kept = b""
         self._thread = threading.Thread(target=self._read, daemon=True)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 IN_PROCESS: Final = Path(__file__).parent / "_in_process"
-_PLUGIN: Final = "meterize_run.pytest_plugin"
+_SETS_PATH: Final = re.compile(r"""(?<![\w$-])PYTHONPATH=(?=[^\s;&|)'"]|"[^"]|'[^'])""")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,9 +35,13 @@ def build_variables(environment: RunEnvironment, data: Path, spool: Path, progra
     variables["METERIZE_SPOOL"] = str(spool)
     variables["METERIZE_RUN_FOLDER"] = str(data)
     variables["PYTHONPATH"] = _before(str(IN_PROCESS), variables.get("PYTHONPATH"), os.pathsep)
-    variables["PYTEST_PLUGINS"] = _before(_PLUGIN, variables.get("PYTEST_PLUGINS"), ",")
     _put_python_first(environment.python, variables, programs)
     return variables
+
+
+def keep_path(command: str) -> str:
+    """The command with our folder put before what it sets PYTHONPATH to."""
+    return _SETS_PATH.sub(lambda found: f"{found[0]}{shlex.quote(str(IN_PROCESS))}{os.pathsep}", command)
 
 
 def _before(first: str, rest: str | None, separator: str) -> str:

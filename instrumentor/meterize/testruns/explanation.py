@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 from meterize.errors import TestsError
 from meterize.model.package import Package
 
@@ -34,7 +36,9 @@ def require_success(session: Session) -> None:
         hint = "The shell did not find or could not start a program of the command; its folder may be missing in PATH."
     else:
         hint = "Make the command pass by hand first, in the target's environment; failing tests say nothing about a feature."
-    how = f"was ended by signal {-code}" if code < 0 else f"failed with exit code {code}"
+    # A shell tells of a signal by 128 and its number.
+    number = -code if code < 0 else code - 128
+    how = f"was ended by signal {number}" if number in signal.valid_signals() else f"failed with exit code {code}"
     raise TestsError(f"the command {how}: {session.command}", slug="suite-failed", hint=hint, details=session.finished.tail)
 
 

@@ -108,7 +108,8 @@ class SourceResolver:
 
     def __init__(self, package: Package) -> None:
         self._names = _Names(package)
-        self._layouts: dict[str, dict[Code, tuple[CodeId, _Layout]]] = {}
+        self._codes: dict[str, dict[Code, CodeType]] = {}
+        self._layouts: dict[CodeId, _Layout] = {}
         self._unknown: set[str] = set()
 
     def resolve(self, piece: Piece) -> Resolved:
@@ -116,16 +117,18 @@ class SourceResolver:
         if piece.code is None:
             return ()
         module = piece.code.module
-        if module not in self._layouts:
-            self._layouts[module] = {
-                _as_seen(module, code): (code_id(module, code), _layout(code)) for code in self._names.codes(module)
-            }
-        found = self._layouts[module].get(piece.code)
-        if found is None:
+        if module not in self._codes:
+            self._codes[module] = {_as_seen(module, code): code for code in self._names.codes(module)}
+        code = self._codes[module].get(piece.code)
+        if code is None:
             self._unknown.add(module)
             return ()
-        name, layout = found
-        return ((name, layout.apply(piece.mask)),) if self._names.tells_apart(name) else ()
+        name = code_id(module, code)
+        if not self._names.tells_apart(name):
+            return ()
+        if name not in self._layouts:
+            self._layouts[name] = _layout(code)
+        return ((name, self._layouts[name].apply(piece.mask)),)
 
     def warnings(self) -> tuple[str, ...]:
         """See Resolver."""

@@ -11,7 +11,7 @@ from meterize.cpython.versions import CACHE_TAG
 from meterize.model.package import Package
 
 from .command import Finished, run_command
-from .environment import RunEnvironment, build_variables
+from .environment import RunEnvironment, build_variables, keep_path
 from .journals import Journals
 
 
@@ -54,8 +54,7 @@ def run_session(
                 if on_progress is not None:
                     on_progress(test)
 
-        finished = run_command(
-            command, cwd=cwd, variables=build_variables(environment, data, spool, programs), timeout=timeout, on_poll=poll
-        )
+        variables = build_variables(environment, data, spool, programs)
+        finished = run_command(keep_path(command), cwd=cwd, variables=variables, timeout=timeout, on_poll=poll)
         journals.read_rest()
         return Session(command=command, finished=finished, journals=journals)

@@ -98,7 +98,7 @@ def _alone(suite, command, **variables):
 
 
 def _reported(suite):
-    subprocess.run(f"{sys.executable} -m coverage combine -q", shell=True, cwd=suite.work, check=False, capture_output=True)
+    subprocess.run([sys.executable, "-m", "coverage", "combine", "-q"], cwd=suite.work, check=False, capture_output=True)
     subprocess.run([sys.executable, "-m", "coverage", "json", "-q"], cwd=suite.work, check=True, capture_output=True)
     report = json.loads((suite.work / "coverage.json").read_text())
     (suite.work / ".coverage").unlink()

@@ -50,8 +50,9 @@ def test_output_that_is_no_text(suite):
     assert _refused(suite, "python check.py").slug == "suite-failed"
 
 
-def test_a_suite_that_is_killed(suite):
-    error = _refused(suite, "exec python -c 'import os, shop; os.kill(os.getpid(), 9)'")
+@pytest.mark.parametrize("shell", ["exec", "true;"])
+def test_a_suite_that_is_killed(suite, shell):
+    error = _refused(suite, f"{shell} python -c 'import os, shop; os.kill(os.getpid(), 9)'")
     assert error.slug == "suite-failed"
     assert "signal 9" in error.message
 
@@ -215,6 +216,30 @@ def test_python_is_the_target_whatever_path_says(suite):
     (fake / "python").write_text("#!/bin/sh\nexit 9\n")
     (fake / "python").chmod(0o755)
     suite.collect("python check.py", PATH=f"{fake}:/usr/bin:/bin")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "PYTHONPATH=extra:{site} python check.py",
+        'PYTHONPATH="{site}" python check.py',
+        "env 'PYTHONPATH={site}' python check.py",
+        "PYTHONPATH={site}:$PYTHONPATH python check.py",
+        "export PYTHONPATH='{site}'; python check.py",
+        "true && PYTHONPATH=$(echo {site}) python check.py",
+        "PYTHONPATH= PYTHONSAFEPATH=1; PYTHONPATH={site} python check.py",
+    ],
+)
+def test_a_command_that_sets_pythonpath_itself(suite, command):
+    suite.write(check="import shop\nshop.net(1)\n")
+    record = suite.collect(command.format(site=suite.site), PYTHONPATH="")
+    assert record.command == command.format(site=suite.site)
+
+
+def test_a_command_that_the_system_refuses(suite):
+    with pytest.raises(UsageError) as caught:
+        suite.collect("true", VARIABLE="x" * 10_000_000)
+    assert caught.value.slug == "command-not-started"
 
 
 def test_an_interpreter_whose_folder_has_no_python(suite):
