@@ -200,6 +200,10 @@ def test_charged_on_success_only(lab, plan):
     assert counted(lab, "irrigation") == {"x": 1 + 4}
 
 
+def _is_opcode(word):
+    return word.isupper() and ":" not in word
+
+
 def test_dry_run_shows_both_sides_and_changes_nothing(lab, plan):
     path = plan("irrigation")
     before = lab.tree()
@@ -211,7 +215,10 @@ def test_dry_run_shows_both_sides_and_changes_nothing(lab, plan):
     both = [(left.split(), right.split()) for left, right in rows]
     faced = [(left, right) for left, right in both if any(word in left for word in ("RESUME", "STORE_FAST", "FOR_ITER"))]
     assert len(faced) > 2
-    assert all([word for word in left if word.isupper()] == [word for word in right if word.isupper()] for left, right in faced)
+    # Labels (L1:, from 3.13 on) are numbered anew.
+    assert all(
+        [word for word in left if _is_opcode(word)] == [word for word in right if _is_opcode(word)] for left, right in faced
+    )
     added = [left for left, right in both if any("__meterize__" in word for word in right)]
     assert added == [[]], "the hook stands on the right only, and faces a gap"
 
