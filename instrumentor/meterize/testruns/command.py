@@ -20,6 +20,7 @@ _TAIL_BYTES: Final = 64 * 1024
 _TAIL_LINES: Final = 40
 _POLL_SECONDS: Final = 0.05
 _GRACE_SECONDS: Final = 2.0
+_ENDING_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,18 +37,19 @@ def run_command(
 ) -> Finished:
     """Run ``command`` by ``/bin/sh`` in a session of its own.
 
-    Raises TestsError (``suite-timeout``) after ``timeout`` seconds, UsageError (``cwd-missing``).
+    Raises TestsError (``suite-timeout`` after ``timeout`` seconds; ``suite-failed`` if it cannot even be started), UsageError
+    (``cwd-missing``).
     """
     if not cwd.is_dir():
         raise UsageError(f"{cwd} is no folder to run the tests in", slug="cwd-missing", hint="Name an existing folder (--cwd).")
     before = _children_seconds()
-    process = _start(command, cwd, variables)
-    output = _Tail(process.stdout)
-    try:
-        with _ending(process):
-            _wait(process, command, timeout, on_poll, output)
-    finally:
-        output.close()
+    with contextlib.ExitStack() as stack:
+        with _signals_deferred():
+            process = _start(command, cwd, variables)
+            output = _Tail(process.stdout)
+            stack.callback(output.close)
+            stack.enter_context(_ending(process))
+        _wait(process, command, timeout, on_poll, output)
     on_poll()
     return Finished(exit_code=process.returncode, tail=output.lines(), seconds=_children_seconds() - before)
 
@@ -64,9 +66,9 @@ def _start(command: str, cwd: Path, variables: Mapping[str, str]) -> subprocess.
             start_new_session=True,
         )
     except (OSError, ValueError) as error:
-        raise UsageError(
+        raise TestsError(
             f"the command cannot be started in {cwd}: {error}",
-            slug="command-not-started",
+            slug="suite-failed",
             hint="Check that you may enter the folder (--cwd), and the command for odd characters.",
         ) from error
 
@@ -89,6 +91,26 @@ def _wait(
                 hint="Give it more time (--timeout), or run it by hand to see where it hangs; it was stopped.",
                 details=output.lines(),
             )
+
+
+@contextlib.contextmanager
+def _signals_deferred() -> Iterator[None]:
+    """Let Ctrl-C wait: an exception between the start of a process and the care for its end would leave it behind."""
+    if threading.current_thread() is not threading.main_thread():  # where Python runs no signal handler
+        yield
+        return
+    waiting: list[int] = []
+    handlers = {number: signal.getsignal(number) for number in _ENDING_SIGNALS}
+    raising = {number: handler for number, handler in handlers.items() if callable(handler)}
+    for number in raising:
+        signal.signal(number, lambda given, _frame: waiting.append(given))
+    try:
+        yield
+    finally:
+        for number, handler in raising.items():
+            signal.signal(number, handler)
+        for late in waiting:
+            signal.raise_signal(late)
 
 
 @contextlib.contextmanager

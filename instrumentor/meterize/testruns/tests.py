@@ -46,6 +46,8 @@ class Tests:
             found.append(f"other copies of the package were imported too, and not measured: {', '.join(shadows[:_SHOWN])}")
         if foreign := self._session.notes("foreign"):
             found.append(f"processes of another Python were not measured: {', '.join(foreign[:_SHOWN])}")
+        if parallel := self._session.notes("parallel"):
+            found.append(f"tests ran in threads at the same time and are not told apart: {', '.join(parallel[:_SHOWN])}")
         if any(journal.torn for journal in self._session.journals):
             found.append("some data files hold torn lines: is the disk full?")
         found.extend(f"watching went wrong in a process: {trouble}" for trouble in self._session.notes("trouble")[:_SHOWN])

@@ -8,7 +8,7 @@ import pytest
 
 _USES = {
     "subprocess": "subprocess.run([sys.executable, '-c', NET], check=True)",
-    "shell": "assert os.system(f'\"{sys.executable}\" -c \"{NET}\"') == 0",
+    "shell": 'assert os.system(f\'"{sys.executable}" -c "{NET}"\') == 0',
     "own_environment": "subprocess.run([sys.executable, '-c', NET], check=True, env={'PYTHONPATH': SITE})",
     "empty_environment": "subprocess.run(['python', '-c', WITH_PATH], check=True, env={'PATH': os.environ['PATH']})",
     "posix_spawn": "os.waitpid(os.posix_spawn(sys.executable, ['python', '-c', WITH_PATH], {}), 0)",

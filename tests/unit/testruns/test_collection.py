@@ -302,3 +302,29 @@ def test_cpu_seconds_count_children(suite):
     spin = "import time; end = time.process_time() + 0.3\nwhile time.process_time() < end: pass"
     suite.write(check=f"import subprocess, sys, shop\nsubprocess.run([sys.executable, '-c', {spin!r}])\n")
     assert suite.collect("python check.py").seconds > 0.3
+
+
+def test_tests_in_threads_at_once_are_told_as_one_with_a_warning(suite):
+    suite.write(
+        runner=textwrap.dedent("""
+            import threading, unittest, shop
+            both = threading.Barrier(2, timeout=30)
+            class T(unittest.TestCase):
+                def test_a(self):
+                    both.wait()
+                    shop.net(1)
+                    both.wait()
+                def test_b(self):
+                    both.wait()
+                    shop.gross(1)
+                    both.wait()
+            result = unittest.TestResult()
+            threads = [threading.Thread(target=T(name).run, args=(result,)) for name in ("test_a", "test_b")]
+            for thread in threads: thread.start()
+            for thread in threads: thread.join()
+            assert not result.errors, result.errors
+        """)
+    )
+    record = suite.collect("python runner.py")
+    assert len(record.tests) == 1
+    assert any("at the same time" in warning for warning in record.warnings)

@@ -6,6 +6,7 @@ suite runs) belongs to the outer test. Child processes learn their test from the
 
 from __future__ import annotations
 
+from _thread import get_ident
 from os import environ
 
 from .journal import Journal, quote
@@ -46,6 +47,8 @@ class Contexts:
         self._begun = 0
         self._depth = 0
         self._outcome = ""
+        self._thread = 0
+        self._parallel = False
         self._write(f'{{"process":{quote(journal.name)},"context":{quote(self.token)}}}')
 
     def _write(self, line: str) -> None:
@@ -72,9 +75,12 @@ class Contexts:
         """A test begins; whether it is a test of its own, which the caller has to ``end``. Else the caller has to ``leave``."""
         if self.token:
             self._depth += 1
+            if self._owned and get_ident() != self._thread and not self._parallel:
+                self._parallel = True
+                self.journal.note("parallel", test)
             return False
         self.finish()
-        self._owned, self._outcome, self._depth = True, "", 0
+        self._owned, self._outcome, self._depth, self._thread = True, "", 0, get_ident()
         self.token = f"{self.journal.name}:{self._begun}"
         self._begun += 1
         self._write(f'{{"begin":{quote(test)}}}')
