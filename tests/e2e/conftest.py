@@ -9,8 +9,9 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -419,20 +420,26 @@ def _of_rest() -> Callable[[str], str]:
     return of_rest
 
 
+def processes_of(lab: Lab) -> list[int]:
+    """Those that have the lab's folder for temporary files."""
+    mark = f"TMPDIR={lab.temp}\0".encode()
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # gone by now
+            if mark in (process / "environ").read_bytes() + b"\0":
+                found.append(int(process.name))
+    return found
+
+
 @pytest.fixture(scope="session")
 def left_behind() -> Callable[[Lab], list[int]]:
-    """The processes that work for a lab: all that have its folder for temporary files."""
+    """The processes of a lab that do not go away; a killed one may take a moment to be gone."""
 
     def find(lab: Lab) -> list[int]:
-        mark = f"TMPDIR={lab.temp}\0".encode()
-        found = []
-        for process in Path("/proc").glob("[0-9]*"):
-            try:
-                if mark in (process / "environ").read_bytes() + b"\0":
-                    found.append(int(process.name))
-            except OSError:  # gone by now
-                continue
-        return sorted(found)
+        deadline = time.monotonic() + 5
+        while (found := processes_of(lab)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return found
 
     return find
 
@@ -460,13 +467,8 @@ def let_in() -> Callable[[Lab], None]:
 
 def can_reach(path: Path, user: int) -> bool:
     """Whether another user gets to a file or folder, and may execute or enter it."""
-    pid = os.fork()
-    if not pid:
-        os.setgroups([])
-        os.setgid(user)
-        os.setuid(user)
-        os._exit(0 if os.access(path, os.X_OK) else 1)
-    return os.waitpid(pid, 0)[1] == 0
+    words = ["/bin/sh", "-c", 'test -x "$1"', "sh", str(path)]
+    return subprocess.run(words, user=user, group=user, extra_groups=[], cwd="/", check=False).returncode == 0
 
 
 @pytest.fixture(name="can_reach", scope="session")

@@ -151,6 +151,17 @@ def test_while_the_tool_is_being_imported(lab, module):
     assert lab.tree() == before
 
 
+@pytest.mark.parametrize("moment", ["subprocess.Popen", "_thread.start_new_thread"])
+@pytest.mark.usefixtures("struck")
+def test_in_the_moment_in_which_the_suite_starts(lab, flag, left_behind, moment):
+    before = lab.tree()
+    words = hanging(lab, flag, "touch {flag}; sleep 1000")
+    ran = lab.meterize(*words, STRIKE_EVENT=moment, STRIKE_ARGUMENT="")
+    assert (ran.code, ran.out) == (130, ""), ran
+    assert left_behind(lab) == []
+    assert lab.tree() == before
+
+
 @pytest.mark.usefixtures("struck")
 def test_during_instrument_and_strip(lab, plan):
     """At renames all along the way: it has happened, or it has not."""
