@@ -37,8 +37,7 @@ def run_command(
 ) -> Finished:
     """Run ``command`` by ``/bin/sh`` in a session of its own.
 
-    Raises TestsError (``suite-timeout`` after ``timeout`` seconds; ``suite-failed`` if it cannot even be started), UsageError
-    (``cwd-missing``).
+    Raises TestsError (``suite-timeout``) after ``timeout`` seconds, UsageError (``cwd-missing``, ``command-not-started``).
     """
     if not cwd.is_dir():
         raise UsageError(f"{cwd} is no folder to run the tests in", slug="cwd-missing", hint="Name an existing folder (--cwd).")
@@ -66,9 +65,9 @@ def _start(command: str, cwd: Path, variables: Mapping[str, str]) -> subprocess.
             start_new_session=True,
         )
     except (OSError, ValueError) as error:
-        raise TestsError(
+        raise UsageError(
             f"the command cannot be started in {cwd}: {error}",
-            slug="suite-failed",
+            slug="command-not-started",
             hint="Check that you may enter the folder (--cwd), and the command for odd characters.",
         ) from error
 
