@@ -15,6 +15,7 @@ from pathlib import Path
 if __name__ == "__main__":
     lent, target_path = json.loads(sys.argv[1]), sys.path[1:]
     sys.path[:] = lent + target_path
+    sys.modules["meterize_hooks"] = None  # as the command line's main() does
 
     from meterize.cli.app import run
 

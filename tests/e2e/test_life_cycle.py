@@ -75,6 +75,26 @@ def test_with_pytest_the_same_is_found(lab, plan, plan_text):
     assert lab.ask("verify", lab.work / "by-pytest.toml")["verdict"] == "passed"
 
 
+def test_a_selection_that_is_mended(lab, quick, of_rest):
+    """Two tests of the watering stand on the wrong side: said by default, moved when asked to, and remembered by the plan."""
+    names = ["a_thirsty_day_takes_more", "driest_first", "only_the_latest_reading_counts", "own_target"]
+    selected = " ".join(f"test_irrigation.IrrigationTest.test_{name}" for name in names)
+    others = " ".join(f"test_irrigation.IrrigationTest.test_{name}" for name in ("tank_runs_out", "wet_beds_get_nothing"))
+    commands = {"with_command": f"python -m unittest {selected}", "without_command": f"{of_rest('irrigation')} {others}"}
+    lab.quick = quick
+    plain = lab.analyze("irrigation", "--plan", lab.work / "plain.toml", **commands)
+    assert plain.code == 1 or "--refine" in plain.err, plain
+    refined = lab.analyze("irrigation", "--plan", lab.work / "refined.toml", "--refine", "--json", **commands)
+    assert refined.code == 0, refined
+    selection = refined.json()["selection"]
+    assert len(selection["feature_tests"]) == 6
+    assert {test.rpartition("test_")[2] for test in selection["moved_to_feature"]} == {"tank_runs_out", "wet_beds_get_nothing"}
+    assert selection["moved_to_rest"] == []
+    lab.instrument(lab.work / "refined.toml", "--policy", "every")
+    verdict = lab.ask("verify", lab.work / "refined.toml")
+    assert (verdict["verdict"], verdict["feature_tests"]["total"]) == ("passed", 6)
+
+
 def test_a_script_as_a_test(lab):
     (lab.work / "with.py").write_text(f"{USE['irrigation']}use()")
     (lab.work / "without.py").write_text("import greenhouse; greenhouse.parse_readings(['bed,hour,air,humidity,moisture'])")

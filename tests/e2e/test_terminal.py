@@ -239,6 +239,28 @@ def test_progress_on_a_terminal_leaves_stdout_alone(lab):
     assert "Hook points" in out
 
 
+@pytest.mark.parametrize(("answer", "moved"), [(b"y\n", 2), (b"\n", 2), (b"n\n", 0)], ids=["yes", "enter", "no"])
+def test_on_a_terminal_it_asks_before_it_moves_tests(lab, of_rest, answer, moved):
+    test = "test_irrigation.IrrigationTest.test_"
+    names = ["a_thirsty_day_takes_more", "driest_first", "only_the_latest_reading_counts", "own_target"]
+    commands = [
+        "--with", f"python -m unittest {' '.join(test + name for name in names)}",
+        "--without", f"{of_rest('irrigation')} {test}tank_runs_out {test}wet_beds_get_nothing",
+    ]  # fmt: skip
+    plan = lab.work / "p.toml"
+    code, seen, out = on_terminal(
+        lab, "analyze", "greenhouse", "--feature", "x", "--cwd", lab.suite, "--plan", plan, *commands,
+        stdout_is_terminal=False, answer=answer,
+    )  # fmt: skip
+    assert "Sort these tests by what they execute? [Y/n]" in seen
+    assert "tank_runs_out" in seen
+    assert "Sort these" not in out
+    assert code == (0 if moved else code)
+    if code == 0:
+        text = plan.read_text()
+        assert text.partition("moved_to_feature = [")[2].partition("]")[0].count("test_irrigation") == moved
+
+
 @pytest.mark.parametrize("given", ["folder", "interpreter", "link"])
 def test_python_names_an_environment(lab, given):
     link = lab.root / "my link"
