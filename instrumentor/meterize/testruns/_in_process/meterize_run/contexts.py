@@ -6,7 +6,7 @@ suite runs) belongs to the outer test. Child processes learn their test from the
 
 from __future__ import annotations
 
-from _thread import get_ident
+from _thread import allocate_lock, get_ident
 from os import environ
 
 from .journal import Journal, quote
@@ -48,6 +48,7 @@ class Contexts:
         self._depth = 0
         self._outcome = ""
         self._thread = 0
+        self._lock = allocate_lock()
         self._parallel = False
         self._write(f'{{"process":{quote(journal.name)},"context":{quote(self.token)}}}')
 
@@ -58,6 +59,7 @@ class Contexts:
     def forked(self) -> None:
         """In a forked child: go on in the parent's test, which the child neither ends nor owns."""
         self._owned, self._begun, self._depth = False, 0, 0
+        self._lock = allocate_lock()  # another thread of the parent may have held the old one
         parent = self.journal.name
         self.journal.renew()
         self._write(
@@ -73,20 +75,26 @@ class Contexts:
 
     def begin(self, test: str) -> bool:
         """A test begins; whether it is a test of its own, which the caller has to ``end``. Else the caller has to ``leave``."""
-        if self.token:
+        if not self._claim():
             self._depth += 1
             if self._owned and get_ident() != self._thread and not self._parallel:
                 self._parallel = True
                 self.journal.note("parallel", test)
             return False
         self.finish()
-        self._owned, self._outcome, self._depth, self._thread = True, "", 0, get_ident()
-        self.token = f"{self.journal.name}:{self._begun}"
-        self._begun += 1
         self._write(f'{{"begin":{quote(test)}}}')
         environ[VARIABLE] = self.token
         self.on_begin()
         return True
+
+    def _claim(self) -> bool:
+        with self._lock:  # a suite may run tests in threads
+            if self.token:
+                return False
+            self.token = f"{self.journal.name}:{self._begun}"
+            self._begun += 1
+            self._owned, self._outcome, self._depth, self._thread = True, "", 0, get_ident()
+            return True
 
     def leave(self) -> None:
         """A test inside the test has ended."""
