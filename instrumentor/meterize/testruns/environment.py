@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 IN_PROCESS: Final = Path(__file__).parent / "_in_process"
-_SETS_PATH: Final = re.compile(r"""(?<![\w$-])PYTHONPATH=(?=[^\s;&|)'"]|"[^"]|'[^'])""")
+_SETS_PATH: Final = re.compile(r"""(?<![\w$-])(?P<quote>['"]?)PYTHONPATH=(?=[^\s;&|)'"]|"[^"]|'[^'])""")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,12 @@ def build_variables(environment: RunEnvironment, data: Path, spool: Path, progra
 
 def keep_path(command: str) -> str:
     """The command with our folder put before what it sets PYTHONPATH to."""
-    return _SETS_PATH.sub(lambda found: f"{found[0]}{shlex.quote(str(IN_PROCESS))}{os.pathsep}", command)
+    return _SETS_PATH.sub(_put_before, command)
+
+
+def _put_before(found: re.Match[str]) -> str:
+    folder = str(IN_PROCESS) if found["quote"] else shlex.quote(str(IN_PROCESS))  # within quotes it needs no more
+    return f"{found[0]}{folder}{os.pathsep}"
 
 
 def _before(first: str, rest: str | None, separator: str) -> str:

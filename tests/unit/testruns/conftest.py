@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -157,13 +158,20 @@ def read_tests() -> Callable[[CoverageRecord], dict[str, set[str]]]:
 
 
 @pytest.fixture(autouse=True)
-def _no_processes_left(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """Private folders go to this test's own place, and nothing is left there."""
-    place = tmp_path / "temporary"
-    place.mkdir()
-    monkeypatch.setenv("TMPDIR", str(place))
-    monkeypatch.setattr("tempfile.tempdir", None)
-    yield
+def _no_processes_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Private folders go to this test's own place, and nothing is left there.
+
+    Its path is short, for multiprocessing puts sockets there, whose names may have 107 bytes (unix(7)).
+    """
+    with tempfile.TemporaryDirectory(prefix="mz-", ignore_cleanup_errors=True) as folder:
+        place = Path(folder)
+        monkeypatch.setenv("TMPDIR", folder)
+        monkeypatch.setattr("tempfile.tempdir", None)
+        yield
+        _nothing_is_left(place)
+
+
+def _nothing_is_left(place: Path) -> None:
     assert [path.name for path in place.iterdir() if path.name.startswith("meterize-")] == []
     marker = f"METERIZE_RUN_FOLDER={place}".encode()
     deadline = time.monotonic() + 10
