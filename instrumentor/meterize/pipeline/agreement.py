@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from meterize.errors import UsageError
+from meterize.errors import TargetError, UsageError
 from meterize.model.package import Package
 from meterize.model.plan import HookPlan
 
+OWN: Final = ("meterize", "meterize_hooks")
 MAX_NAME: Final = 80
 """Characters of a feature's name: it stands in tables, bills and file names."""
 
@@ -32,6 +33,16 @@ def require_feature_name(name: str) -> None:
         slug="bad-feature-name",
         hint="Choose a short name such as xlsx-export; blanks inside, quotes and any letters are fine.",
     )
+
+
+def refuse_own(package: Package) -> None:
+    """Raise TargetError for the tool and its runtime: their own processes must never count."""
+    if package.import_name in OWN:
+        raise TargetError(
+            f"{package.import_name} is meterize itself, which does not meter itself",
+            slug="own-package",
+            hint="Name the package whose feature is to be charged for.",
+        )
 
 
 def require_agreement(plan: HookPlan, package: Package) -> None:

@@ -22,7 +22,7 @@ from meterize.refining import Refinement, explain, refine
 from meterize.slicing import select_tests, slice_feature
 from meterize.testruns import collect, save_coverage
 
-from .agreement import require_feature_name
+from .agreement import refuse_own, require_feature_name
 from .destinations import DATA_BEGINS, PLAN_BEGINS, require_place, require_two_places
 from .probes import probe_build
 from .progress import Progress, of_stage
@@ -53,6 +53,7 @@ def analyze(
     """
     require_feature_name(feature.name)
     package = target.package(package_name)
+    refuse_own(package)
     refuse_metered(package)
     path = plan_path or Path(f"{package.import_name}.{feature.name}.plan.toml")
     is_replaced = _require_places(path, data_path)

@@ -14,7 +14,7 @@ from meterize.model.plan import HookPlan
 from meterize.model.report import Instrumentation, PlacedHook
 from meterize.plan_file import check_interpreter, digest_plan, read_plan, render_plan
 
-from .agreement import require_agreement
+from .agreement import refuse_own, require_agreement
 from .rewrite import describe_changes, placed_hooks, rewrite_package
 from .runtime import runtime_source
 from .sources import PackageCode
@@ -32,6 +32,7 @@ def instrument(plan_path: Path, *, target: Target, policy: Policy | None = None,
         plan = dataclasses.replace(plan, policy=policy)
     check_interpreter(plan, CACHE_TAG)
     package = target.package(plan.package)
+    refuse_own(package)
     require_agreement(plan, package)
     code = PackageCode(package)
     runtime = runtime_source(target)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from meterize.errors import UsageError
+from meterize.errors import TargetError, UsageError
 from meterize.model.code import CodeId
 from meterize.model.feature import Charge, Policy
 from meterize.model.package import Package
 from meterize.model.plan import HookPlan, HookPoint, Selection
-from meterize.pipeline.agreement import MAX_NAME, require_agreement, require_feature_name
+from meterize.pipeline.agreement import MAX_NAME, refuse_own, require_agreement, require_feature_name
 
 PACKAGE = Package(
     import_name="shop", distribution="Shop", version="1.0", site=Path("/site"), modules=("shop/__init__.py", "shop/cart.py")
@@ -68,6 +68,14 @@ def test_modules_of_something_else(file: str) -> None:
     moved = dataclasses.replace(POINT, code=dataclasses.replace(POINT.code, file=file))
     with pytest.raises(UsageError, match="no module of shop"):
         require_agreement(dataclasses.replace(PLAN, hook_points=(moved,)), PACKAGE)
+
+
+@pytest.mark.parametrize("name", ["meterize", "meterize_hooks"])
+def test_the_tool_itself(name: str) -> None:
+    with pytest.raises(TargetError) as raised:
+        refuse_own(dataclasses.replace(PACKAGE, import_name=name))
+    assert raised.value.slug == "own-package"
+    refuse_own(PACKAGE)
 
 
 def test_another_distribution() -> None:
