@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
@@ -154,6 +155,8 @@ def test_while_the_tool_is_being_imported(lab, module):
 @pytest.mark.parametrize("moment", ["subprocess.Popen", "_thread.start_new_thread"])
 @pytest.mark.usefixtures("struck")
 def test_in_the_moment_in_which_the_suite_starts(lab, flag, left_behind, moment):
+    if moment.startswith("_thread") and sys.version_info < (3, 12):
+        pytest.skip("threads that start raise an audit event since 3.12")
     before = lab.tree()
     words = hanging(lab, flag, "touch {flag}; sleep 1000")
     ran = lab.meterize(*words, STRIKE_EVENT=moment, STRIKE_ARGUMENT="")

@@ -140,33 +140,14 @@ def test_the_hooks_are_where_the_tool_passes(shared):
     (lab.work / "without.py").write_text(program.format(use="pass"))
     found = lab.ask("analyze", "click", "--feature", "x", "--with", "python with.py", "--without", "python without.py")
     lab.instrument(lab.work / found["plan"], "--policy", "every")
-    late = (
-        "import sys, meterize.cli\ndel sys.modules['meterize_hooks']\nsys.argv[1:] = ['usage', '--json']\nmeterize.cli.main()"
-    )
+    late = "from meterize.cli.app import run; run(['usage', '--json'])"
     subprocess.run([lab.python, "-c", late], cwd=lab.work, env=lab.environment(), check=True, capture_output=True)
     assert len(spooled(lab)) == 1
 
 
-def test_the_tool_itself_as_a_target(shared):
-    """Metering the tool with the tool: allowed or refused, but it works on afterwards."""
-    lab = shared
-    commands = ["--with", "python -m meterize usage", "--without", "python -c 'import meterize.cli.app'"]
-    ran = lab.meterize("analyze", "meterize", "--feature", "x", *commands)
-    assert ran.code in (0, 1, 3, 4), ran
-    if ran.code == 0:
-        lab.instrument(lab.work / "meterize.x.plan.toml", "--policy", "every")
-        assert lab.meterize("status").code == 0
-        assert lab.meterize("usage").code == 0
-        assert spooled(lab) == []
-        assert lab.ask("strip", "meterize")["packages"][0]["identical"]
-    assert lab.meterize("status").out == "Nothing is metered here.\n"
-
-
-def test_the_runtime_as_a_target(shared):
+@pytest.mark.parametrize("name", ["meterize", "meterize_hooks"])
+def test_the_tool_does_not_meter_itself(shared, name):
     lab = shared
     before = lab.tree()
-    commands = ["--with", "python -c 'import meterize_hooks.subject'", "--without", "python -c 'import meterize_hooks'"]
-    ran = lab.meterize("analyze", "meterize_hooks", "--feature", "x", *commands)
-    assert ran.code != 0, ran
-    assert "Traceback" not in ran.err
-    assert lab.tree() == before
+    ran = lab.meterize("analyze", name, "--feature", "x", "--with", "true", "--without", "true")
+    lab.refused(ran, 4, "own-package", "is meterize itself", before=before)
