@@ -69,6 +69,9 @@ def test_compiled_again(lab, metered):
     assert states(lab) == ({"recompiled", "ours"}, set())
     lab.use(USE)
     assert uses(lab) == 0
+    answer = lab.ask("verify", metered, code=1)
+    assert (answer["verdict"], answer["feature_tests"]["fired"]) == ("failed", 0)
+    assert "compiled again" in answer["warnings"][0]
     answer = lab.ask("strip", "greenhouse", code=1)
     assert [left["file"] for left in answer["packages"][0]["left"]] == [f"greenhouse/__pycache__/{compiled(lab)[0].name}"], (
         "what somebody else compiled stays"
@@ -163,11 +166,14 @@ def test_optimised(lab, snapshot_of, flag):
     assert states(lab, 0) == ({"ours"}, set())
 
 
-def test_compiled_files_elsewhere(lab):
+def test_compiled_files_elsewhere(lab, metered):
     elsewhere = {"PYTHONPYCACHEPREFIX": str(lab.root / "elsewhere")}
     lab.use(USE, **elsewhere)
     assert uses(lab) == 0
     assert states(lab, 1, **elsewhere) == ({"ours"}, {"pycache-prefix"})
+    answer = lab.ask("verify", metered, code=1, **elsewhere)
+    assert (answer["verdict"], answer["feature_tests"]["fired"]) == ("failed", 0)
+    assert "PYTHONPYCACHEPREFIX" in answer["warnings"][0]
     assert states(lab, 0) == ({"ours"}, set())
 
 

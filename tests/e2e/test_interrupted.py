@@ -172,7 +172,7 @@ def test_during_instrument_and_strip(lab, plan):
     plain = lab.tree()
     outcomes = {"instrument": set(), "strip": set()}
     for command, words in (("instrument", ["instrument", path, "--policy", "every"]), ("strip", ["strip", "greenhouse"])):
-        for count in range(1, 40, 3):
+        for count in range(1, 60, 5):
             begins = lab.tree()
             ran = lab.meterize(*words, STRIKE_EVENT="os.rename", STRIKE_ARGUMENT="", STRIKE_COUNT=str(count))
             assert ran.code in (0, 130), ran

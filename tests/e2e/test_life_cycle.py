@@ -22,6 +22,13 @@ USE = {
 MECHANISMS = {"every": {"inline"}, "once": {"monitoring", "in-place"}}
 
 
+@pytest.fixture(autouse=True)
+def _briefly(request, lab, quick):
+    """Only the whole way of each feature, and of odd shells, is gone with an interpreter for each step."""
+    if request.function.__name__ not in ("test_from_plan_to_strip", "test_in_an_odd_shell"):
+        lab.quick = quick
+
+
 def counted(lab, feature):
     """Uses by subject, from the spool."""
     return {use["subject"]: use["uses"] for use in lab.ask("usage")["uses"] if use["feature"] == feature}
@@ -75,13 +82,12 @@ def test_with_pytest_the_same_is_found(lab, plan, plan_text):
     assert lab.ask("verify", lab.work / "by-pytest.toml")["verdict"] == "passed"
 
 
-def test_a_selection_that_is_mended(lab, quick, of_rest):
+def test_a_selection_that_is_mended(lab, of_rest):
     """Two tests of the watering stand on the wrong side: said by default, moved when asked to, and remembered by the plan."""
     names = ["a_thirsty_day_takes_more", "driest_first", "only_the_latest_reading_counts", "own_target"]
     selected = " ".join(f"test_irrigation.IrrigationTest.test_{name}" for name in names)
     others = " ".join(f"test_irrigation.IrrigationTest.test_{name}" for name in ("tank_runs_out", "wet_beds_get_nothing"))
     commands = {"with_command": f"python -m unittest {selected}", "without_command": f"{of_rest('irrigation')} {others}"}
-    lab.quick = quick
     plain = lab.analyze("irrigation", "--plan", lab.work / "plain.toml", **commands)
     assert plain.code == 1 or "--refine" in plain.err, plain
     refined = lab.analyze("irrigation", "--plan", lab.work / "refined.toml", "--refine", "--json", **commands)
@@ -285,6 +291,26 @@ def test_the_source_lines_show_what_is_the_features_own(lab):
     [hooked] = [line for line in ran.out.splitlines() if line.startswith("◆ █")]
     assert "needs = []" in hooked
     assert any(line.startswith("  ▒") and "needs.append" in line for line in ran.out.splitlines())
+
+
+def test_in_an_odd_shell(lab, snapshot_of):
+    """Every warning an error, no home, no programs, a terminal of one column: none of it concerns the tool."""
+    odd = {
+        "PYTHONWARNINGS": "error",
+        "PYTHONDEVMODE": "1",
+        "HOME": "/nowhere",
+        "PATH": "/nowhere",
+        "COLUMNS": "1",
+        "LC_ALL": "C",
+    }
+    before = snapshot_of(lab.venv)
+    analyzed = lab.analyze("irrigation", **odd)
+    assert analyzed.code == 0, analyzed
+    plan = lab.work / "greenhouse.irrigation.plan.toml"
+    lines = (["instrument", plan], ["status"], ["verify", plan], ["usage"], ["strip", "greenhouse"])
+    for ran in (lab.meterize(*words, **odd) for words in lines):
+        assert ran.code == 0, ran
+    assert snapshot_of(lab.venv) == before
 
 
 def test_usage_without_uses(lab):

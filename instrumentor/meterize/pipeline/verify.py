@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,7 +17,7 @@ from meterize.plan_file import check_interpreter, read_plan
 from meterize.testruns import count_fires
 
 from .progress import Progress, of_stage
-from .status import manifest_of
+from .status import manifest_of, status
 from .target import Target
 
 
@@ -40,7 +41,18 @@ def verify(plan_path: Path, *, target: Target, timeout: float | None = None, pro
         )
         for name, command in (("without", plan.without_command), ("with", plan.with_command))
     ]
-    return judge(plan, plan_path, package, with_run=runs[1], without_run=runs[0])
+    verdict = judge(plan, plan_path, package, with_run=runs[1], without_run=runs[0])
+    return dataclasses.replace(verdict, warnings=(*_disturbances(package, target), *verdict.warnings))
+
+
+def _disturbances(package: Package, target: Target) -> tuple[str, ...]:
+    """What keeps hooks from working here, whatever the suites say."""
+    found = [
+        f"{each.meaning} {each.advice}"
+        for state in status(package.distribution, target=target)
+        for each in (*(file for file in state.files if not file.metered), *state.notices)
+    ]
+    return tuple(dict.fromkeys(found))
 
 
 def judge(plan: HookPlan, plan_path: Path, package: Package, *, with_run: FireRecord, without_run: FireRecord) -> Verdict:
