@@ -19,6 +19,7 @@ DOOR: Final = "__meterize__"
 ONCE: Final = "__meterize_once__"
 GUARD: Final = "__meterize_guard__"
 PROBES: Final = "__meterize_probes__"
+ENTRIES: Final = "__meterize_entries__"
 RUNTIME: Final = "meterize_hooks"
 
 NEXT: Final = "next"
@@ -170,6 +171,23 @@ def mark_probe(number: int) -> tuple[Step, ...]:
         Step(opcode="JUMP_FORWARD", jump=NEXT),
         *_UNWINDING,
         *_DROPPING,
+    )
+
+
+def mark_entry(number: int) -> tuple[Step, ...]:
+    """As ``mark_probe``, and ``__meterize_entries__[number]``, which calls somebody until it knows the number."""
+    return (
+        Step(opcode="NOP"),
+        _load_const(1, _ABSENT),
+        _load_global(PROBES, _ABSENT),
+        _load_const(number, _ABSENT),
+        Step(opcode="STORE_SUBSCR", guard=_ABSENT),
+        _load_global(ENTRIES, _ABSENT),
+        _load_const(number, _FILTER),
+        Step(opcode="BINARY_SUBSCR", guard=_FILTER),
+        Step(opcode="POP_TOP", guard=_FILTER),
+        Step(opcode="JUMP_FORWARD", jump=NEXT),
+        *_GUARDING,
     )
 
 

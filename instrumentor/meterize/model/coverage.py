@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from .code import CodeId, InstructionMask
 
@@ -21,15 +21,33 @@ class Outcome(StrEnum):
     SKIPPED = "skipped"
 
 
+ENOUGH_CALLS: Final = 4
+"""More calls of a function in one test are not told apart."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """How a test entered a function: so many times (``ENOUGH_CALLS`` means that many or more), and from which code of the
+    package, seen from its first calls: the nearest on the stack; None where there is none."""
+
+    code: CodeId
+    count: int
+    callers: frozenset[CodeId | None]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestRecord:
-    """One test: its id as its framework prints it, its end, and what of the package it executed (children included)."""
+    """One test: its id as its framework prints it, its end, and what of the package it executed (children included).
+
+    ``calls`` are the functions that it entered, in the order of their first calls.
+    """
 
     __test__ = False
 
     id: str
     outcome: Outcome
     executed: Executed
+    calls: tuple[Call, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

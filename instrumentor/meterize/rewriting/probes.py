@@ -9,7 +9,7 @@ from meterize.cpython.identity import code_id
 from meterize.cpython.instructions import Instruction, decode, handler_entries
 from meterize.cpython.legality import hook_indices
 from meterize.cpython.opcodes import CONDITIONAL, TERMINAL
-from meterize.cpython.sequences import mark_probe
+from meterize.cpython.sequences import mark_entry, mark_probe
 from meterize.model.code import mask_of
 from meterize.model.rewritten import Probe
 
@@ -20,7 +20,8 @@ from .splicing import Insertion, splice
 def probe_module(original: CodeType, file: str, first_probe: int) -> tuple[CodeType, tuple[Probe, ...]]:
     """``original`` with a probe at the head of each block and of each line, numbered from ``first_probe`` on in this order.
 
-    Probe *i* runs ``__meterize_probes__[i] = 1``, where the name in ``builtins`` is a bytearray; without it nothing happens.
+    Probe *i* runs ``__meterize_probes__[i] = 1``, where the name in ``builtins`` is a bytearray; the first one of a code
+    object asks for ``__meterize_entries__[i]`` as well. Without these names nothing happens.
     """
     probes: list[Probe] = []
     return _probe(original, file, first_probe, probes), tuple(probes)
@@ -30,7 +31,8 @@ def _probe(code: CodeType, file: str, first_probe: int, probes: list[Probe]) -> 
     instructions = decode(code)
     insertions = []
     for index, reach in _reaches(instructions):
-        insertions.append(Insertion(index=index, steps=mark_probe(first_probe + len(probes))))
+        mark = mark_probe if insertions else mark_entry
+        insertions.append(Insertion(index=index, steps=mark(first_probe + len(probes))))
         probes.append(
             Probe(
                 code=code_id(file, code),

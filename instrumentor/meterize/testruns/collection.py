@@ -8,12 +8,12 @@ from pathlib import Path
 from meterize.cpython.versions import HAS_MONITORING
 from meterize.errors import InternalError
 from meterize.model.code import CodeId, InstructionMask
-from meterize.model.coverage import CoverageRecord, TestRecord
+from meterize.model.coverage import ENOUGH_CALLS, Call, CoverageRecord, TestRecord
 from meterize.model.package import Package
 
 from .environment import RunEnvironment
 from .explanation import require_data, require_success, require_tests
-from .journals import Journals, Piece
+from .journals import Journals, Piece, SeenCall
 from .probes import ProbeBuild, write_index
 from .resolution import ProbeResolver, Resolved, Resolver, SourceResolver, warn_of_unserved
 from .session import run_session
@@ -58,12 +58,16 @@ def collect(
     require_success(session)
     executed, outside = _executed(session.journals, resolver)
     require_data(session, package, recorded=bool(outside) or any(executed.values()))
+    calls, calls_outside = _calls(session.journals, resolver)
     tests = Tests(session)
     if tests.is_script:
-        executed, outside = {command: outside}, {}
+        executed, outside, calls = {command: outside}, {}, {command: calls_outside}
     return CoverageRecord(
         command=command,
-        tests=tuple(TestRecord(id=test, outcome=outcome, executed=executed.get(test, {})) for test, outcome in tests),
+        tests=tuple(
+            TestRecord(id=test, outcome=outcome, executed=executed.get(test, {}), calls=calls.get(test, ()))
+            for test, outcome in tests
+        ),
         outside=outside,
         exit_code=session.finished.exit_code,
         seconds=session.finished.seconds,
@@ -91,3 +95,33 @@ def _executed(journals: Journals, resolver: Resolver) -> tuple[dict[str, _Masks]
                 for code, mask in found:
                     masks[code] = masks.get(code, 0) | mask
     return by_test, outside
+
+
+def _calls(journals: Journals, resolver: Resolver) -> tuple[dict[str, tuple[Call, ...]], tuple[Call, ...]]:
+    """The calls by test, and those outside any."""
+    found: dict[str | None, dict[CodeId, Call]] = {}
+    resolved: dict[SeenCall, Call | None] = {}
+    for journal in journals:
+        seen_calls = journals.calls(journal)
+        for record in journal.records:
+            calls = found.setdefault(journals.test_of(record.token), {})
+            for seen in map(seen_calls.__getitem__, record.calls):
+                if seen not in resolved:
+                    resolved[seen] = _resolve(seen, resolver)
+                call = resolved[seen]
+                if call is not None:
+                    calls[call.code] = _merge(calls[call.code], call) if call.code in calls else call
+    outside = tuple(found.pop(None, {}).values())
+    return {test: tuple(calls.values()) for test, calls in found.items() if test is not None}, outside
+
+
+def _resolve(seen: SeenCall, resolver: Resolver) -> Call | None:
+    code = resolver.name(seen.function)
+    if code is None:
+        return None
+    callers = frozenset(caller and resolver.name(caller) for caller in seen.callers)
+    return Call(code=code, count=seen.count, callers=callers)
+
+
+def _merge(one: Call, other: Call) -> Call:
+    return Call(code=one.code, count=min(one.count + other.count, ENOUGH_CALLS), callers=one.callers | other.callers)

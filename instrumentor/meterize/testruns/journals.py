@@ -34,6 +34,23 @@ class Piece:
     mask: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Function:
+    """A function by its number in a process; ``code`` is None where numbers are those of probes."""
+
+    number: int
+    code: Code | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeenCall:
+    """How a function was entered between two boundaries: how often, and from where (None: not from the package)."""
+
+    function: Function
+    count: int
+    callers: tuple[Function | None, ...]
+
+
 @dataclass(slots=True)
 class Record:
     """What ran between two boundaries, for the test of ``token`` (empty: for none); ``outcome`` if it ends that test."""
@@ -42,19 +59,22 @@ class Record:
     outcome: str | None
     pieces: tuple[int, ...]
     fires: Mapping[str, int]
+    calls: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
 class Journal:
-    """What one process wrote. ``pieces`` are numbered in the order they came, after those of the parent at the fork."""
+    """What one process wrote. ``pieces`` and ``calls`` are numbered as they came, after those of the parent at the fork."""
 
     name: str
     parent: str = ""
     inherited_chunks: int = 0
     inherited_pieces: int = 0
+    inherited_calls: int = 0
     codes: list[Code] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
     pieces: list[tuple[int, int]] = field(default_factory=list)
+    calls: list[tuple[int, int, list[int]]] = field(default_factory=list)
     begun: list[str] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
     armed: set[str] = field(default_factory=set)
@@ -70,6 +90,7 @@ class Journal:
                 self.started, self.token = True, token
                 self.parent = line.get("parent", "")
                 self.inherited_chunks, self.inherited_pieces = line.get("chunks", 0), line.get("pieces", 0)
+                self.inherited_calls = line.get("calls", 0)
             case {"context": str(token)}:
                 self.token = token
             case {"code": [module, qualname, first_line, checksum], "size": size}:
@@ -77,6 +98,8 @@ class Journal:
                 self.sizes.append(size)
             case {"piece": [chunk, mask]}:
                 self.pieces.append((chunk, int(mask, 16)))
+            case {"call": [function, count, callers]}:
+                self.calls.append((function, count, callers))
             case {"begin": str(test)}:
                 self.token = f"{self.name}:{len(self.begun)}"
                 self.begun.append(test)
@@ -94,7 +117,8 @@ class Journal:
         return None
 
     def _record(self, line: Mapping[str, Any], outcome: str | None) -> None:
-        self.records.append(Record(self.token, outcome, tuple(line.get("pieces", ())), line.get("fires", {})))
+        pieces, calls = tuple(line.get("pieces", ())), tuple(line.get("calls", ()))
+        self.records.append(Record(self.token, outcome, pieces, line.get("fires", {}), calls))
 
 
 class Journals:
@@ -105,6 +129,7 @@ class Journals:
         self._offsets: dict[str, int] = {}
         self._journals: dict[str, Journal] = {}
         self._pieces: dict[str, list[Piece]] = {}
+        self._calls: dict[str, list[SeenCall]] = {}
 
     def __iter__(self) -> Iterator[Journal]:
         return iter(self._journals.values())
@@ -167,6 +192,24 @@ class Journals:
             own = [Piece(chunk, codes[chunk] if chunk < len(codes) else None, mask) for chunk, mask in journal.pieces]
             self._pieces[journal.name] = inherited + own
         return self._pieces[journal.name]
+
+    def calls(self, journal: Journal) -> list[SeenCall]:
+        """All noted calls of a process by number; a forked child's begin with what its parent's had been."""
+        if journal.name not in self._calls:
+            inherited = self.calls(self._parent(journal))[: journal.inherited_calls] if journal.parent else []
+            codes = self._whole(journal, "codes")
+            functions = {-1: None} | {
+                number: Function(number, codes[number] if number < len(codes) else None)
+                for function, _, callers in journal.calls
+                for number in (function, *callers)
+                if number >= 0
+            }
+            own = [
+                SeenCall(functions[function], count, tuple(map(functions.__getitem__, callers)))
+                for function, count, callers in journal.calls
+            ]
+            self._calls[journal.name] = inherited + own
+        return self._calls[journal.name]
 
     def _parent(self, journal: Journal) -> Journal:
         try:

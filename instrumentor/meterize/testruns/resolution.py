@@ -16,7 +16,7 @@ from meterize.errors import TargetError
 from meterize.model.code import CodeId, InstructionMask, offsets_of
 from meterize.model.package import Package
 
-from .journals import PROBE_CHUNK, Code, Piece
+from .journals import PROBE_CHUNK, Code, Function, Piece
 from .probes import ProbeBuild
 
 Resolved: TypeAlias = tuple[tuple[CodeId, InstructionMask], ...]
@@ -27,6 +27,9 @@ class Resolver(Protocol):
 
     def resolve(self, piece: Piece) -> Resolved:
         """The instructions that a piece stands for; empty if they are not the package's."""
+
+    def name(self, function: Function) -> CodeId | None:
+        """The code object that a function is; None if it is not the package's."""
 
     def warnings(self) -> tuple[str, ...]:
         """What was executed and could not be resolved."""
@@ -114,21 +117,31 @@ class SourceResolver:
 
     def resolve(self, piece: Piece) -> Resolved:
         """See Resolver."""
-        if piece.code is None:
+        code = self._find(piece.code)
+        if piece.code is None or code is None:
             return ()
-        module = piece.code.module
-        if module not in self._codes:
-            self._codes[module] = {_as_seen(module, code): code for code in self._names.codes(module)}
-        code = self._codes[module].get(piece.code)
-        if code is None:
-            self._unknown.add(module)
-            return ()
-        name = code_id(module, code)
+        name = code_id(piece.code.module, code)
         if not self._names.tells_apart(name):
             return ()
         if name not in self._layouts:
             self._layouts[name] = _layout(code)
         return ((name, self._layouts[name].apply(piece.mask)),)
+
+    def name(self, function: Function) -> CodeId | None:
+        """See Resolver."""
+        code = self._find(function.code)
+        return None if function.code is None or code is None else code_id(function.code.module, code)
+
+    def _find(self, seen: Code | None) -> CodeType | None:
+        if seen is None:
+            return None
+        module = seen.module
+        if module not in self._codes:
+            self._codes[module] = {_as_seen(module, code): code for code in self._names.codes(module)}
+        code = self._codes[module].get(seen)
+        if code is None:
+            self._unknown.add(module)
+        return code
 
     def warnings(self) -> tuple[str, ...]:
         """See Resolver."""
@@ -164,6 +177,10 @@ class ProbeResolver:
                 code, mask = self._reach[probe]
                 found[code] = found.get(code, 0) | mask
         return tuple((name, mask) for name, mask in found.items() if self._names.tells_apart(name))
+
+    def name(self, function: Function) -> CodeId | None:
+        """See Resolver."""
+        return self._reach[function.number][0] if function.number < len(self._reach) else None
 
     def warnings(self) -> tuple[str, ...]:
         """See Resolver."""

@@ -74,6 +74,7 @@ def test_probes_change_nothing(behaviour, snippet, monkeypatch):
     expected = behaviour.behave(code)
     without = behaviour.behave(probed)
     monkeypatch.setattr("builtins.__meterize_probes__", bytearray(7 + len(probes)), raising=False)
+    monkeypatch.setattr("builtins.__meterize_entries__", dict.fromkeys(range(7 + len(probes))), raising=False)
     seen = behaviour.behave(probed)
     assert without.outcomes == seen.outcomes == expected.outcomes
     assert without.lines() == expected.lines()

@@ -145,6 +145,34 @@ def test_numbers_follow_on(monkeypatch):
     assert [index for index, mark in enumerate(marks) if mark] == [70_000]
 
 
+def test_each_beginning_of_a_function_is_asked_for(monkeypatch):
+    """What the entries raise, if they have no room to, is dropped; a signal's exception is not."""
+    code, new, probes = probed("def f(n):\n    for _ in range(n): pass\n    return n\ndef g():\n    yield f(1)\n    yield f(2)\n")
+    asked: list[int] = []
+
+    class Entries(dict):
+        def __missing__(self, number):
+            asked.append(number)
+            if len(asked) == 5:
+                raise RecursionError
+
+    monkeypatch.setattr("builtins.__meterize_probes__", bytearray(len(probes)), raising=False)
+    monkeypatch.setattr("builtins.__meterize_entries__", Entries(), raising=False)
+    monkeypatch.setattr("builtins.__meterize_guard__", (RecursionError,), raising=False)
+    room: dict = {}
+    exec(new, room)
+    assert list(room["g"]()) == [1, 2]
+    assert room["f"](3) == 3
+    assert [probes[number].code.qualname for number in asked] == ["<module>", "g", "f", "f", "f"]
+
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Entries, "__missing__", lambda self, number: interrupted(number))
+    with pytest.raises(KeyboardInterrupt):
+        room["f"](3)
+
+
 @pytest.mark.parametrize("marks", [bytearray(), None, memoryview(b"read only")], ids=["too small", "no marks", "read only"])
 def test_marks_that_cannot_be_set_disturb_nobody(monkeypatch, behaviour, marks):
     code, new, _ = probed(QUIET)

@@ -158,11 +158,12 @@ def read_tests() -> Callable[[CoverageRecord], dict[str, set[str]]]:
 
 
 @pytest.fixture(autouse=True)
-def _no_processes_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _no_processes_left(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Private folders go to this test's own place, and nothing is left there.
 
     Its path is short, for multiprocessing puts sockets there, whose names may have 107 bytes (unix(7)).
     """
+    tmp_path_factory.getbasetemp()  # pytest's own folder, which outlives this test, is made elsewhere first
     with tempfile.TemporaryDirectory(prefix="mz-", ignore_cleanup_errors=True) as folder:
         place = Path(folder)
         monkeypatch.setenv("TMPDIR", folder)

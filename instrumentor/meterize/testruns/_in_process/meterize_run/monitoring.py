@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from binascii import crc32
 
+from .calls import Calls
 from .children import Children
 from .contexts import Contexts
 from .journal import quote
@@ -43,7 +44,7 @@ def start_monitoring(contexts: Contexts, children: Children, sources: Sources) -
     monitor.listen()
     _monitoring.set_events(tool, _monitoring.events.PY_START)
     serve_code(monitor.serve, sources)
-    contexts.take, contexts.on_begin, contexts.tables = monitor.take, monitor.on_begin, monitor.marks.tables
+    contexts.take, contexts.on_begin, contexts.tables = monitor.take, monitor.on_begin, monitor.tables
     children.on_fork(monitor.forked)
 
 
@@ -51,7 +52,8 @@ class Monitor:
     """A tool of ``sys.monitoring``; a chunk of marks is a code object, with a byte for each byte of bytecode."""
 
     def __init__(self, tool: int, contexts: Contexts, sources: Sources) -> None:
-        self.marks = Marks(contexts, stride=2)
+        self._marks = Marks(contexts, stride=2)
+        self._calls = Calls(contexts.journal)
         self._tool = tool
         self._journal = contexts.journal
         self._sources = sources
@@ -60,24 +62,26 @@ class Monitor:
         self._chunks: dict[tuple[str, str, int, bytes], int] = {}
         self._listens_to_all = True
         self._disable = _monitoring.DISABLE
-        self._event = _monitoring.events.INSTRUCTION
-        self._wanted = self._event
+        self._wanted = _monitoring.events.INSTRUCTION | _monitoring.events.PY_START
         self._beside = False
         self._set_local_events = _monitoring.set_local_events
+        self._frame_at = sys._getframe
 
     def listen(self) -> None:
         """Have executed instructions marked."""
         free_threaded = hasattr(sys, "_is_gil_enabled") and not sys._is_gil_enabled()
         callback = _mark(self._rows) if free_threaded else _mark_by_run(self._rows)
-        _monitoring.register_callback(self._tool, self._event, callback)
+        _monitoring.register_callback(self._tool, _monitoring.events.INSTRUCTION, callback)
 
     def on_start(self, code: CodeType, offset: int) -> object:  # noqa: ARG002
-        """A code object starts for the first time."""
-        if id(code) not in self._rows:
+        """A code object starts: one of the package's, or one that has not been looked at yet."""
+        function = self._calls.function_of(code)
+        if function is None:
             module = self._sources.module_of(code.co_filename)
             if module is not None:
                 self._watch_tree(module, code)
-        return self._disable
+                function = self._calls.function_of(code)
+        return self._disable if function is None or self._calls.enter(function, self._frame_at(1)) else None
 
     def serve(self, module: str, get_code: GetCode) -> CodeType | None:
         """Watch a module of the package that is imported."""
@@ -117,7 +121,7 @@ class Monitor:
         chunk = self._chunks.get(key)
         if chunk is None:
             chunk = self._chunks[key] = len(self._codes)
-            row = self.marks.add_row(len(bytecode))
+            row = self._marks.add_row(len(bytecode))
             self._codes.append([code])
             name = f"{quote(module)},{quote(code.co_qualname)},{code.co_firstlineno},{crc32(bytecode)}"
             self._journal.add(f'{{"code":[{name}],"size":{len(bytecode)}}}')
@@ -125,20 +129,26 @@ class Monitor:
             row = self._rows[id(self._codes[chunk][0])]
             self._codes[chunk].append(code)
         self._rows[id(code)] = row
+        self._calls.learn(code, chunk)
         if self._beside:
             self._share(code)
         self._set_local_events(self._tool, code, self._wanted)
 
     def take(self) -> str:
         """What ran since the last time; it is watched again."""
-        found = self.marks.take()
+        found = self._marks.take()
         if not self._beside and self._has_company():
             self._join()
         if not found:
             return ""
         self._watch_again([chunk for chunk, _ in found])
         pieces = ",".join([str(piece) for _, piece in found])
-        return f'"pieces":[{pieces}]'
+        calls = self._calls.take()
+        return f'"pieces":[{pieces}]{"," + calls if calls else ""}'
+
+    def tables(self) -> str:
+        """See ``Marks.tables``."""
+        return self._marks.tables() + self._calls.tables()
 
     def _watch_again(self, chunks: list[int]) -> None:
         """Have the events of what ran fire once more."""
@@ -162,7 +172,7 @@ class Monitor:
         _Py_call_instrumentation_line goes on with the opcode below); a LINE event of our own does arrive.
         """
         self._beside = True
-        self._wanted = self._event | _monitoring.events.LINE
+        self._wanted |= _monitoring.events.LINE
         _monitoring.register_callback(self._tool, _monitoring.events.LINE, _mark_line(self._rows))
         for code in [code for codes in self._codes for code in codes]:
             self._share(code)
@@ -182,8 +192,9 @@ class Monitor:
 
     def forked(self) -> None:
         """In a forked child: mark rows of its own; what its parent's test had marked may run in another test here."""
-        self._watch_again(self.marks.renew())
-        for codes, row in zip(self._codes, self.marks.rows(), strict=True):
+        self._watch_again(self._marks.renew())
+        self._calls.renew()
+        for codes, row in zip(self._codes, self._marks.rows(), strict=True):
             self._rows.update((id(code), row) for code in codes)
         self.listen()
 

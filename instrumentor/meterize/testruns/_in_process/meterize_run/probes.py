@@ -1,7 +1,8 @@
 """Notes executed code through probes in the bytecode, where ``sys.monitoring`` does not exist yet.
 
 The tool has prepared a compiled file with probes for each module; ``importlib`` gets that instead of the source's code.
-Probe *i* sets byte *i* of ``builtins.__meterize_probes__``.
+Probe *i* sets byte *i* of ``builtins.__meterize_probes__``; the first one of a code object looks ``i`` up in
+``builtins.__meterize_entries__``, which finds it there, at no cost to speak of, once enough calls of it have been noted.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import builtins
 import marshal  # noqa: TID251  # this side cannot ask meterize.cpython
 import sys
 
+from .calls import Calls
 from .children import Children
 from .contexts import Contexts
 from .loading import serve_code
@@ -20,13 +22,33 @@ from .sources import Sources
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import CodeType
+    from collections.abc import Callable
+    from types import CodeType, FrameType
 
     from .loading import GetCode
 
 
 _PYC_HEADER = 16
 _CHUNK = 128
+_GUARD = (NameError, RecursionError, MemoryError, TypeError, AttributeError, IndexError)
+"""What entry probes swallow, as hooks do: their own absence, and no room to run."""
+
+
+class Entries(dict[int, None]):
+    """The entry probes of which enough has been noted; asked for another, it notes a call."""
+
+    def __init__(self, calls: Calls, frame_at: Callable[[int], FrameType]) -> None:
+        super().__init__()
+        self._calls = calls
+        self._frame_at = frame_at
+
+    def __missing__(self, probe: int) -> None:
+        """The function that ``probe`` stands in begins."""
+        calls, frame = self._calls, self._frame_at(1)
+        if calls.function_of(frame.f_code) is None:
+            calls.learn(frame.f_code, probe)
+        if calls.enter(probe, frame):
+            self[probe] = None
 
 
 def start_probes(contexts: Contexts, children: Children, sources: Sources, folder: str) -> None:
@@ -38,19 +60,28 @@ def start_probes(contexts: Contexts, children: Children, sources: Sources, folde
     marks = Marks(contexts, stride=1)
     marks.add_row(max(1, int(count)), _CHUNK)
 
+    calls = Calls(contexts.journal)
+    entries = Entries(calls, sys._getframe)
+
     def show() -> None:
         builtins.__meterize_probes__ = marks.first_bytes()  # type: ignore[attr-defined]
 
     def forked() -> None:
         marks.renew()
+        calls.renew()
+        entries.clear()
         show()
 
     def take() -> str:
+        entries.clear()
+        members = calls.take()
         pieces = ",".join([str(piece) for _, piece in marks.take()])
-        return f'"pieces":[{pieces}]' if pieces else ""
+        return f'"pieces":[{pieces}]{"," + members if members else ""}' if pieces else ""
 
     show()
-    contexts.take, contexts.tables = take, marks.tables
+    builtins.__meterize_entries__ = entries  # type: ignore[attr-defined]
+    builtins.__meterize_guard__ = _GUARD  # type: ignore[attr-defined]
+    contexts.take, contexts.tables = take, lambda: marks.tables() + calls.tables()
     children.on_fork(forked)
     _serve(dict(zip(names[::2], names[1::2], strict=False)), folder, contexts, sources)
 
