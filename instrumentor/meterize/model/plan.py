@@ -11,11 +11,33 @@ PLAN_SCHEMA = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fires:
+    """How often the feature tests pass a place: how many ``once``, how many ``more`` often, and of how many it is not known
+    (in child processes, and inside functions that are called several times)."""
+
+    once: int = 0
+    more: int = 0
+    unknown: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alternative:
+    """A place that was not chosen: ``feature_tests`` and ``rest_tests`` pass it; ``why_not`` is a sentence for a reviewer."""
+
+    code: CodeId
+    line: int
+    feature_tests: int
+    rest_tests: int
+    why_not: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HookPoint:
     """A chosen block and the reason.
 
     ``offset`` is a byte offset into the original code object, whose canonical form has ``digest``; ``covers`` are the ids
-    of the feature tests that execute it; ``why`` is a sentence for a reviewer.
+    of the feature tests that execute it; ``why`` is a sentence for a reviewer. ``unproven`` is the risk to charge for
+    something else: the places (``file:line qualname``) that may lead here, going by names, though no feature test shows it.
     """
 
     id: str
@@ -25,6 +47,8 @@ class HookPoint:
     digest: str
     why: str
     covers: tuple[str, ...]
+    fires: Fires = Fires()
+    unproven: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +69,7 @@ class HookPlan:
     """Everything ``instrument`` and ``verify`` need, and everything a reviewer asks.
 
     ``interpreter`` is ``sys.implementation.cache_tag``: offsets hold for that bytecode only. ``slice_functions`` are the
-    functions that own unique code, largest first, as ``file:qualname``.
+    functions that own unique code, largest first, as ``file:qualname``. ``alternatives`` are the runners-up, best first.
     """
 
     package: str
@@ -63,4 +87,5 @@ class HookPlan:
     union: int
     slice_functions: tuple[str, ...]
     hook_points: tuple[HookPoint, ...]
+    alternatives: tuple[Alternative, ...] = ()
     warnings: tuple[str, ...] = ()

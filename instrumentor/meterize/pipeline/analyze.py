@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from meterize.cpython.versions import CACHE_TAG
 from meterize.errors import MeterizeError, TargetError
-from meterize.model.code import CodeId
 from meterize.model.coverage import CoverageRecord
 from meterize.model.feature import Feature, Policy
-from meterize.model.flow import ControlFlowGraph
 from meterize.model.package import Package
 from meterize.model.plan import HookPlan
 from meterize.model.report import Analysis
@@ -20,14 +18,15 @@ from meterize.plan_file import write_plan
 from meterize.planning import choose_hook_points
 from meterize.refining import Refinement, explain, refine
 from meterize.slicing import select_tests, slice_feature
-from meterize.testruns import collect, save_coverage
+from meterize.testruns import save_coverage
 
 from .agreement import refuse_own, require_feature_name
 from .destinations import DATA_BEGINS, PLAN_BEGINS, require_place, require_two_places
-from .probes import probe_build
-from .progress import Progress, of_stage
+from .graphs import Graphs
+from .progress import Progress
 from .sources import PackageCode
 from .status import manifest_of
+from .suites import run_suites
 from .target import Target
 from .view import slice_functions
 
@@ -58,13 +57,13 @@ def analyze(
     path = plan_path or Path(f"{package.import_name}.{feature.name}.plan.toml")
     is_replaced = _require_places(path, data_path)
     code = PackageCode(package)
-    runs = _run_suites(package, code, feature, target, timeout, progress)
+    runs = run_suites(package, code, feature, target, timeout, progress)
     if data_path is not None:
         save_coverage(runs, package, data_path)
     if progress is not None:
         progress("slice", "taking the difference")
     slice_feature(runs["with"], runs["without"])  # refuses swapped or equal runs, which no sorting can mend
-    graphs = _Graphs(code)
+    graphs = Graphs(code)
     refinement = refine(runs["with"], runs["without"], graphs.of(runs["with"]))
     is_moved = refinement is not None and accept(refinement)
     if refinement is not None and is_moved:
@@ -105,51 +104,11 @@ def refuse_metered(package: Package) -> None:
         )
 
 
-def _run_suites(
-    package: Package, code: PackageCode, feature: Feature, target: Target, timeout: float | None, progress: Progress | None
-) -> dict[str, CoverageRecord]:
-    with probe_build(code) as probes:
-        return {
-            name: collect(
-                command,
-                cwd=feature.cwd,
-                package=package,
-                environment=target.run_environment(),
-                timeout=timeout,
-                probes=probes,
-                on_progress=of_stage(progress, name),
-            )
-            # The rest goes first: what both import lazily then belongs to it.
-            for name, command in (("without", feature.without_command), ("with", feature.with_command))
-        }
-
-
-class _Graphs:
-    """The control-flow graphs of code objects, each built once."""
-
-    def __init__(self, code: PackageCode) -> None:
-        self._code = code
-        self._built: dict[CodeId, ControlFlowGraph] = {}
-
-    def of(self, run: CoverageRecord) -> dict[CodeId, ControlFlowGraph]:
-        """Those of all code that the tests of a run execute; what is not in the source (generated code) has none."""
-        return self.all({name for test in run.tests for name in test.executed})
-
-    def all(self, names: Iterable[CodeId]) -> dict[CodeId, ControlFlowGraph]:
-        """Those of the code objects named."""
-        from meterize.flow import build_graph  # brings networkx: a quarter of the start-up of commands that need no graph
-
-        for name in names:
-            if name not in self._built and name in (codes := self._code.codes(name.file)):
-                self._built[name] = build_graph(name.file, codes[name])
-        return {name: self._built[name] for name in names if name in self._built}
-
-
 def _choose(
     package: Package,
     feature: Feature,
     runs: Mapping[str, CoverageRecord],
-    graphs: _Graphs,
+    graphs: Graphs,
     refinement: Refinement | None,
     advice: tuple[str, ...],
 ) -> tuple[HookPlan, FeatureSlice]:

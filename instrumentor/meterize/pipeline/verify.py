@@ -47,12 +47,10 @@ def verify(plan_path: Path, *, target: Target, timeout: float | None = None, pro
 
 def _disturbances(package: Package, target: Target) -> tuple[str, ...]:
     """What keeps hooks from working here, whatever the suites say."""
-    found = [
-        f"{each.meaning} {each.advice}"
-        for state in status(package.distribution, target=target)
-        for each in (*(file for file in state.files if not file.metered), *state.notices)
-    ]
-    return tuple(dict.fromkeys(found))
+    states = status(package.distribution, target=target)
+    files = [f"{file.meaning} {file.advice}" for state in states for file in state.files if not file.metered]
+    notices = [f"{notice.meaning} {notice.advice}" for state in states for notice in state.notices]
+    return tuple(dict.fromkeys((*files, *notices)))
 
 
 def judge(plan: HookPlan, plan_path: Path, package: Package, *, with_run: FireRecord, without_run: FireRecord) -> Verdict:

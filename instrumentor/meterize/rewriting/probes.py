@@ -29,7 +29,7 @@ def probe_module(original: CodeType, file: str, first_probe: int) -> tuple[CodeT
 
 def _probe(code: CodeType, file: str, first_probe: int, probes: list[Probe]) -> CodeType:
     instructions = decode(code)
-    insertions = []
+    insertions: list[Insertion] = []
     for index, reach in _reaches(instructions):
         mark = mark_probe if insertions else mark_entry
         insertions.append(Insertion(index=index, steps=mark(first_probe + len(probes))))

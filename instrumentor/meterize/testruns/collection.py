@@ -119,7 +119,7 @@ def _resolve(seen: SeenCall, resolver: Resolver) -> Call | None:
     code = resolver.name(seen.function)
     if code is None:
         return None
-    callers = frozenset(caller and resolver.name(caller) for caller in seen.callers)
+    callers = frozenset(None if caller is None else resolver.name(caller) for caller in seen.callers)
     return Call(code=code, count=seen.count, callers=callers)
 
 

@@ -93,13 +93,8 @@ class Journal:
                 self.inherited_calls = line.get("calls", 0)
             case {"context": str(token)}:
                 self.token = token
-            case {"code": [module, qualname, first_line, checksum], "size": size}:
-                self.codes.append(Code(module=module, qualname=qualname, first_line=first_line, checksum=checksum))
-                self.sizes.append(size)
-            case {"piece": [chunk, mask]}:
-                self.pieces.append((chunk, int(mask, 16)))
-            case {"call": [function, count, callers]}:
-                self.calls.append((function, count, callers))
+            case {"code": _} | {"piece": _} | {"call": _}:
+                self._number(line)
             case {"begin": str(test)}:
                 self.token = f"{self.name}:{len(self.begun)}"
                 self.begun.append(test)
@@ -115,6 +110,17 @@ class Journal:
                 for key, text in line.items():
                     self.notes.setdefault(key, []).append(text)
         return None
+
+    def _number(self, line: Mapping[str, Any]) -> None:
+        """Take in what later lines name by its number."""
+        match line:
+            case {"code": [module, qualname, first_line, checksum], "size": size}:
+                self.codes.append(Code(module=module, qualname=qualname, first_line=first_line, checksum=checksum))
+                self.sizes.append(size)
+            case {"piece": [chunk, mask]}:
+                self.pieces.append((chunk, int(mask, 16)))
+            case {"call": [function, count, callers]}:
+                self.calls.append((function, count, callers))
 
     def _record(self, line: Mapping[str, Any], outcome: str | None) -> None:
         pieces, calls = tuple(line.get("pieces", ())), tuple(line.get("calls", ()))
@@ -198,14 +204,14 @@ class Journals:
         if journal.name not in self._calls:
             inherited = self.calls(self._parent(journal))[: journal.inherited_calls] if journal.parent else []
             codes = self._whole(journal, "codes")
-            functions = {-1: None} | {
+            functions = {
                 number: Function(number, codes[number] if number < len(codes) else None)
                 for function, _, callers in journal.calls
                 for number in (function, *callers)
                 if number >= 0
             }
             own = [
-                SeenCall(functions[function], count, tuple(map(functions.__getitem__, callers)))
+                SeenCall(functions[function], count, tuple(map(functions.get, callers)))
                 for function, count, callers in journal.calls
             ]
             self._calls[journal.name] = inherited + own

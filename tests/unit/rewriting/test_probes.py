@@ -147,7 +147,8 @@ def test_numbers_follow_on(monkeypatch):
 
 def test_each_beginning_of_a_function_is_asked_for(monkeypatch):
     """What the entries raise, if they have no room to, is dropped; a signal's exception is not."""
-    code, new, probes = probed("def f(n):\n    for _ in range(n): pass\n    return n\ndef g():\n    yield f(1)\n    yield f(2)\n")
+    source = "def f(n):\n    for _ in range(n): pass\n    return n\ndef g():\n    yield f(1)\n    yield f(2)\n"
+    _, new, probes = probed(source)
     asked: list[int] = []
 
     class Entries(dict):
