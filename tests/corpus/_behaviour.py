@@ -1,6 +1,6 @@
 """Owns how the corpus is run and watched: outcomes, tracebacks with columns, line events, and a stand-in for the runtime.
 
-Loaded by the conftest.py of the tests that use it. The snippets beside it are read as text; each ends with ``CASES``, a list
+Handed out by `_fixtures.py`. The snippets beside it are read as text; each ends with ``CASES``, a list
 of callables whose results and exceptions are compared.
 """
 
