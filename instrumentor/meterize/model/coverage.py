@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, TypeAlias
 
@@ -68,18 +68,23 @@ class CoverageRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestFires:
-    """One test of a metered package: how many uses each hook counted in it (hooks that did not fire are absent)."""
+    """One test of a metered package: how many uses each hook counted in it (hooks that did not fire are absent).
+
+    ``warned``: what it made Python warn of, as ``Category: text``, and how often, whoever caught the warnings then.
+    """
 
     __test__ = False
 
     id: str
     outcome: Outcome
     fires: Mapping[str, int]
+    warned: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FireRecord:
-    """One run of a user's command on the metered package; ``outside`` are uses counted outside any test."""
+    """One run of a user's command on the metered package, or on its original code; ``outside`` are uses counted outside any
+    test, ``warned_outside`` the warnings there."""
 
     command: str
     tests: tuple[TestFires, ...]
@@ -88,3 +93,4 @@ class FireRecord:
     seconds: float
     armed_hooks: frozenset[str]
     warnings: tuple[str, ...] = ()
+    warned_outside: Mapping[str, int] = field(default_factory=dict)

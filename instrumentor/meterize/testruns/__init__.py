@@ -4,6 +4,7 @@ from .collection import collect
 from .coverage_file import save_coverage
 from .environment import RunEnvironment
 from .firing import count_fires
+from .originals import Originals
 from .probes import ProbeBuild
 
-__all__ = ["ProbeBuild", "RunEnvironment", "collect", "count_fires", "save_coverage"]
+__all__ = ["Originals", "ProbeBuild", "RunEnvironment", "collect", "count_fires", "save_coverage"]

@@ -60,6 +60,7 @@ class Record:
     pieces: tuple[int, ...]
     fires: Mapping[str, int]
     calls: tuple[int, ...] = ()
+    warned: tuple[tuple[str, str, int], ...] = ()
 
 
 @dataclass(slots=True)
@@ -124,7 +125,8 @@ class Journal:
 
     def _record(self, line: Mapping[str, Any], outcome: str | None) -> None:
         pieces, calls = tuple(line.get("pieces", ())), tuple(line.get("calls", ()))
-        self.records.append(Record(self.token, outcome, pieces, line.get("fires", {}), calls))
+        warned = tuple((category, text, count) for category, text, count in line.get("warned", ()))
+        self.records.append(Record(self.token, outcome, pieces, line.get("fires", {}), calls, warned))
 
 
 class Journals:

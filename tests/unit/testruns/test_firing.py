@@ -12,12 +12,13 @@ import pytest
 
 from meterize.cpython.identity import code_digest, code_id, walk
 from meterize.cpython.legality import hook_offsets
-from meterize.cpython.pyc import dump_pyc, pyc_path
+from meterize.cpython.pyc import compile_module, dump_pyc, pyc_path
 from meterize.errors import TestsError
 from meterize.model.feature import Policy
 from meterize.model.rewritten import HookRequest
 from meterize.rewriting import rewrite_module
-from meterize.testruns import count_fires
+from meterize.testruns import Originals, count_fires
+from meterize.testruns.originals import LEVELS
 
 HOOK = "shop/net/1"
 
@@ -51,7 +52,7 @@ def metered(suite, policy):
     return suite
 
 
-def _count(suite, command, **variables):
+def _count(suite, command, originals=None, **variables):
     return count_fires(
         command,
         cwd=suite.work,
@@ -59,6 +60,7 @@ def _count(suite, command, **variables):
         environment=suite.environment(**variables),
         timeout=60,
         on_progress=suite.seen.append,
+        originals=originals,
     )
 
 
@@ -177,3 +179,141 @@ def test_ids_survive_any_character(metered):
     record = _count(metered, "python -m pytest -q test_shop.py")
     assert len(record.tests) == len(odd)
     assert all(test.fires == {HOOK: 1} for test in record.tests)
+
+
+@pytest.fixture
+def originals(suite, tmp_path):
+    """What the untouched run is given: the code of the hooked module, compiled from its source."""
+    folder = tmp_path / "originals"
+    folder.mkdir()
+    build = Originals(folder=folder, modules=("shop/prices.py",))
+    path = suite.site / "shop/prices.py"
+    for level in LEVELS:
+        # Under another name, as if the package had been found through a link.
+        code = compile_module(path.read_bytes(), "/elsewhere/prices.py", level)
+        build.file("shop/prices.py", level).write_bytes(dump_pyc(code, path.read_bytes()))
+    return build
+
+
+@pytest.mark.parametrize("python", ["python", "python -O", "python -OO"])
+def test_the_untouched_run_gets_the_original_code(metered, originals, python, policy):
+    before = {path: path.read_bytes() for path in metered.site.rglob("*") if path.is_file()}
+    metered.write(
+        test_shop=textwrap.dedent("""
+            import subprocess, sys, unittest
+            CHILD = "import shop; shop.net(1); print(len(shop.net.__code__.co_code), '__meterize__' in vars(__builtins__))"
+            class T(unittest.TestCase):
+                def test_a(self):
+                    import shop, builtins
+                    shop.net(1)
+                    print(shop.net.__code__.co_filename, file=sys.stderr)
+                    self.assertFalse(hasattr(builtins, "__meterize__"))
+                    self.assertEqual(shop.net.__code__.co_filename, shop.prices.__file__)
+                def test_child(self):
+                    import shop
+                    told = subprocess.run([sys.executable, "-c", CHILD], capture_output=True, text=True, check=True).stdout
+                    self.assertEqual(told.split(), [str(len(shop.net.__code__.co_code)), "False"])
+        """)
+    )
+    record = _count(metered, f"{python} -m unittest test_shop", originals=originals)
+    assert {test.outcome.value for test in record.tests} == {"passed"}, record
+    assert [dict(test.fires) for test in record.tests] == [{}, {}]
+    assert (record.armed_hooks, record.warnings, record.exit_code) == (frozenset(), (), 0)
+    after = {path: path.read_bytes() for path in metered.site.rglob("*") if path.is_file()}
+    assert {path: data for path, data in after.items() if "meterize_hooks" not in path.parts} | before == after
+    assert all(after[path] == data for path, data in before.items()), "nothing on the disk changed"
+
+
+def test_originals_that_cannot_be_served_are_told(metered, originals):
+    originals.file("shop/prices.py", 0).write_bytes(b"short")
+    metered.write(test_shop="import shop\ndef test_a(): shop.net(1)\n")
+    record = _count(metered, "python -m pytest -q test_shop.py", originals=originals)
+    assert record.tests[0].fires == {HOOK: 1}
+    assert any("the original of shop/prices.py could not be served" in warning for warning in record.warnings)
+
+
+WARNING = """
+import os, pytest, subprocess, sys, unittest, warnings
+warnings.warn("as it is imported", FutureWarning)
+CHILD = "import warnings; warnings.simplefilter('always'); warnings.warn('in a child')"
+def test_plain(): [warnings.warn(text, DeprecationWarning) for text in ("one", "one", "two")]
+def test_none(): pass
+def test_caught(recwarn):
+    warnings.warn("seen")
+    assert len(recwarn) == 1
+def test_expected():
+    with pytest.warns(UserWarning, match="wanted"): warnings.warn("wanted")
+def test_ignored():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.warn("never shown")
+@pytest.mark.filterwarnings("error")
+def test_raised():
+    with pytest.raises(UserWarning): warnings.warn("raised")
+def test_child(): subprocess.run([sys.executable, "-c", CHILD], check=True)
+def test_fork():
+    warnings.warn("in the parent")
+    if not (child := os.fork()):
+        warnings.warn("in the fork")
+        os._exit(0)
+    os.waitpid(child, 0)
+class T(unittest.TestCase):
+    def test_unittest(self):
+        with self.assertWarns(ResourceWarning): warnings.warn("checked", ResourceWarning)
+"""
+
+
+def test_warnings_are_counted_by_test_and_stay_the_suites_own(suite):
+    suite.write(test_shop=WARNING)
+    record = _count(suite, "python -m pytest -q -p no:cacheprovider test_shop.py")
+    assert record.exit_code == 0, record
+    assert {test.id.rpartition("test_")[2]: dict(test.warned) for test in record.tests} == {
+        "plain": {"DeprecationWarning: one": 2, "DeprecationWarning: two": 1},
+        "none": {},
+        "caught": {"UserWarning: seen": 1},
+        "expected": {"UserWarning: wanted": 1},
+        "ignored": {},
+        "raised": {},
+        "child": {"UserWarning: in a child": 1},
+        "fork": {"UserWarning: in the parent": 1, "UserWarning: in the fork": 1},
+        "unittest": {"ResourceWarning: checked": 1},
+    }
+    assert record.warned_outside == {"FutureWarning: as it is imported": 1}
+
+
+@pytest.mark.parametrize("options", ["", "-W error", "-W always", "-W ignore"])
+def test_filters_of_the_command_line_stay_in_force(suite, options):
+    suite.write(
+        test_shop=textwrap.dedent("""
+            import unittest, warnings
+            class Odd(UserWarning):
+                def __str__(self): raise ValueError("no text")
+            class T(unittest.TestCase):
+                def test_a(self): warnings.warn("a", DeprecationWarning)
+                def test_b(self):
+                    shown = []
+                    with warnings.catch_warnings():
+                        warnings.simplefilter("always")
+                        warnings.showwarning = lambda *given, **more: shown.append(given)
+                        warnings.warn("b")
+                    self.assertEqual(len(shown), 1)
+                    with self.assertRaises(ValueError): warnings.warn(Odd())
+        """)
+    )
+    record = _count(suite, f"python {options} -m unittest test_shop")
+    a, b = record.tests
+    assert a.outcome.value == ("failed" if options == "-W error" else "passed"), record
+    assert dict(a.warned) == ({} if options in ("-W error", "-W ignore") else {"DeprecationWarning: a": 1})
+    assert (b.outcome.value, dict(b.warned)) == ("passed", {"UserWarning: b": 1})
+
+
+def test_a_flood_of_warnings_is_bounded(suite):
+    suite.write(
+        test_shop="import warnings\ndef test_a():\n"
+        "    warnings.simplefilter('always')\n    for n in range(5000): warnings.warn(f'{n} ' + 'x' * 9999)\n"
+    )
+    record = _count(suite, "python -m pytest -q test_shop.py")
+    [test] = record.tests
+    assert sum(test.warned.values()) == 5000
+    assert len(test.warned) == 201
+    assert max(map(len, test.warned)) < 500

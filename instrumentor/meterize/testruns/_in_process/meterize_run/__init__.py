@@ -48,6 +48,10 @@ def _record(settings: Settings, journal: Journal) -> None:
     else:
         from .fires import start_fires
 
+        if settings.mode == "originals":
+            from .originals import serve_originals
+
+            serve_originals(Sources(settings, journal), settings.probes, journal)
         start_fires(contexts, children)
     children.watch()
     watch_frameworks(contexts, children)

@@ -1,4 +1,4 @@
-"""Notes how many uses each hook of a metered package counted, test by test, as its runtime tells."""
+"""Notes how many uses each hook of a metered package counted, test by test, as its runtime tells; and what warned."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from _signal import (  # type: ignore[import-not-found]  # the signal module its
 from .children import Children
 from .contexts import Contexts
 from .journal import quote
+from .warned import Warned
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,10 +24,19 @@ if TYPE_CHECKING:
 
 
 def start_fires(contexts: Contexts, children: Children) -> None:
-    """Ask the runtime at each test's begin and end, and as the process ends."""
-    fires = Fires(contexts)
-    contexts.take, contexts.on_begin = fires.take, fires.rearm
-    children.on_fork(fires.forked)
+    """Ask the runtime at each test's begin and end, and as the process ends; note what warns in between."""
+    fires, warned = Fires(contexts), Warned()
+    warned.watch(contexts.journal)
+
+    def take() -> str:
+        return ",".join(filter(None, (fires.take(), warned.take())))
+
+    def forked() -> None:
+        warned.renew()
+        fires.forked()
+
+    contexts.take, contexts.on_begin = take, fires.rearm
+    children.on_fork(forked)
     fires.write_before_sigterm()
     atexit.register(contexts.finish)
     os._exit = _written_first(os._exit, contexts)

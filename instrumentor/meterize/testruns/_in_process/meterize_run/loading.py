@@ -6,6 +6,7 @@ That leaves ``sys.meta_path`` alone, and a suite that replaces that does not los
 from __future__ import annotations
 
 from _frozen_importlib_external import SourceFileLoader
+from _imp import _fix_co_filename  # type: ignore[attr-defined]
 
 from .journal import Journal
 from .sources import Sources
@@ -40,10 +41,14 @@ def serve_code(serve: Callable[[str, GetCode], CodeType | None], sources: Source
     get_code = SourceFileLoader.get_code
 
     def get_code_served(self: SourceFileLoader, fullname: str) -> CodeType | None:
-        module = sources.module_of(self.get_filename(fullname))
+        path = self.get_filename(fullname)
+        module = sources.module_of(path)
         if module is None:
             return get_code(self, fullname)
-        return serve(module, lambda: get_code(self, fullname))
+        code = serve(module, lambda: get_code(self, fullname))
+        if code is not None:
+            _fix_co_filename(code, path)  # as importlib does with a .pyc that was compiled under another name
+        return code
 
     SourceFileLoader.get_code = _as_importlib(get_code_served)  # type: ignore[method-assign]
 
