@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from measure import Report, Samples, Shown, added, clean_variables, options, ratio, say, summarize, take_in_turns
-from packages import generate_package, write_generated_plan
+from packages import generate_package
+from plans import write_generated_plan
 
 from meterize.model.feature import Policy
 from meterize.pipeline import Target, instrument

@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from measure import Report, Shown, options, say, summarize, take_in_turns
-from packages import generate_package, write_generated_plan
+from packages import generate_package
+from plans import write_generated_plan
 
 from meterize.model.feature import Policy
 from meterize.pipeline import Target, instrument, strip

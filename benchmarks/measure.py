@@ -105,17 +105,33 @@ def clean_variables() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(misleading)}
 
 
-def cpu_of(command: Sequence[str], *, cwd: Path, environment: Mapping[str, str]) -> float:
-    """CPU seconds (user and system, children included) of a command that must succeed."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """A command that has run; ``seconds`` is CPU time (user and system, children included)."""
+
+    exit_code: int
+    output: str
+    seconds: float
+
+
+def run_measured(command: Sequence[str], *, cwd: Path, environment: Mapping[str, str], with_errors: bool = True) -> Finished:
+    """Run a command to its end; ``with_errors``: what it writes to standard error is part of the output."""
+    errors = subprocess.STDOUT if with_errors else subprocess.DEVNULL
     with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(command, cwd=cwd, env=dict(environment), stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, cwd=cwd, env=dict(environment), stdout=output, stderr=errors)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            output.seek(0)
-            tail = output.read().decode(errors="replace")[-3000:]
-            raise SystemExit(f"{' '.join(command)} failed ({process.returncode})\n{tail}")
-    return usage.ru_utime + usage.ru_stime
+        output.seek(0)
+        text = output.read().decode(errors="replace")
+    return Finished(exit_code=process.returncode, output=text, seconds=usage.ru_utime + usage.ru_stime)
+
+
+def cpu_of(command: Sequence[str], *, cwd: Path, environment: Mapping[str, str]) -> float:
+    """CPU seconds of a command that must succeed."""
+    done = run_measured(command, cwd=cwd, environment=environment)
+    if done.exit_code:
+        raise SystemExit(f"{' '.join(command)} failed ({done.exit_code})\n{done.output[-3000:]}")
+    return done.seconds
 
 
 class Report:
@@ -153,7 +169,7 @@ class Report:
             table = Table(title=f"{title} (CPython {platform.python_version()})", title_justify="left", caption_justify="left")
             table.caption = note or None
             for number, column in enumerate(columns):
-                table.add_column(column, justify="left" if number == 0 else "right")
+                table.add_column(column, justify="left" if number == 0 else "right", no_wrap=number == 0)
             for row in rows:
                 table.add_row(*(str(cell) for cell in row.values()))
             console.print(table)
