@@ -45,12 +45,20 @@ def drop(key):
 
 
 def twice(text):
-    start, end = text.index("\n[[hook_point]]\n"), text.index("\n# Who was taken")
+    start, end = text.index("\n[[feature.hook_point]]\n"), text.index("\n# Who was taken")
     return text[:end] + text[start:end] + text[end:]
 
 
+def twin(text):
+    return text + text[text.index("\n[[feature]]\n") :]
+
+
+def against(name):
+    return lambda text: text.replace("warnings =", f'against = ["{name}"]\nwarnings =', 1)
+
+
 def without_hooks(text):
-    return text[: text.index("\n[[hook_point]]\n")] + text[text.index("\n# Who was taken") :]
+    return text[: text.index("\n[[feature.hook_point]]\n")] + text[text.index("\n# Who was taken") :]
 
 
 MUTATIONS = {
@@ -63,15 +71,20 @@ MUTATIONS = {
     "conflict": (lambda text: text.replace("offset", "<<<<<<< HEAD\noffset", 1), 2, "plan-invalid", "not TOML"),
     "deep": (lambda _: "a = " + "[" * 5000, 2, "plan-invalid", ""),
     "long integer": (put("offset", "9" * 5000), 2, "plan-invalid", ""),
-    "escape": (put("feature", '"\\q"'), 2, "plan-invalid", "not TOML"),
+    "escape": (put("name", '"\\q"'), 2, "plan-invalid", "not TOML"),
     # schema and header
-    "newer": (put("schema", "2"), 2, "plan-wrong-schema", "schema 2"),
+    "newer": (put("schema", "3"), 2, "plan-wrong-schema", "schema 3"),
+    "older": (put("schema", "1"), 2, "plan-wrong-schema", "schema 1"),
     "no schema": (drop("schema"), 2, "plan-invalid", "schema"),
     "true schema": (put("schema", "true"), 2, "plan-invalid", "schema"),
     "extra key": (lambda text: text.replace("charge =", 'colour = "red"\ncharge =', 1), 2, "plan-invalid", "colour"),
     "misspelt": (lambda text: text.replace("offset =", "ofset =", 1), 2, "plan-invalid", "offset"),
     "policy": (put("policy", '"sometimes"'), 2, "plan-invalid", '"once" or "every"'),
     "charge": (put("charge", "1"), 2, "plan-invalid", "charge"),
+    "feature twice": (twin, 2, "plan-invalid", "feature 2: name"),
+    "no feature": (lambda text: text[: text.index("\n[[feature]]")], 2, "plan-invalid", "feature"),
+    "against itself": (against("irrigation"), 2, "plan-invalid", "against"),
+    "against nobody": (against("forecast"), 2, "plan-invalid", "against"),
     "no hooks": (without_hooks, 2, "plan-invalid", "hook_point"),
     # what it speaks of
     "unknown package": (put("package", '"grenhouse"'), 4, "no-such-package", "Did you mean greenhouse?"),
@@ -80,9 +93,9 @@ MUTATIONS = {
     "other distribution": (put("distribution", '"tablib"'), 2, "plan-disagrees", "tablib"),
     "interpreter": (put("interpreter", '"cpython-310"'), 2, "plan-wrong-interpreter", "cpython-310"),
     "pypy": (put("interpreter", '"pypy310-pp73"'), 2, "plan-wrong-interpreter", "pypy310"),
-    "slash in feature": (put("feature", '"a/b"'), 2, "bad-feature-name", "slash"),
-    "empty feature": (put("feature", '""'), 2, "plan-invalid", "feature"),
-    "renamed feature": (put("feature", '"water"'), 2, "plan-disagrees", "greenhouse/water/"),
+    "slash in feature": (put("name", '"a/b"'), 2, "bad-feature-name", "slash"),
+    "empty feature": (put("name", '""'), 2, "plan-invalid", "feature 1: name"),
+    "renamed feature": (put("name", '"water"'), 2, "plan-disagrees", "greenhouse/water/"),
     # hook points
     "id of another feature": (put("id", '"greenhouse/forecast/1"'), 2, "plan-disagrees", "greenhouse/forecast/1"),
     "id of another package": (put("id", '"tablib/irrigation/1"'), 2, "plan-disagrees", "tablib/irrigation/1"),

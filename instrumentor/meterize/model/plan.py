@@ -1,4 +1,4 @@
-"""The plan: a reviewed file that says which places notice a use, and why."""
+"""The plan: a reviewed file that says which places notice a use of each of its features, and why."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from .code import CodeId
 from .feature import Charge, Policy
 
-PLAN_SCHEMA = 1
+PLAN_SCHEMA = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +66,12 @@ class Selection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HookPlan:
-    """Everything ``instrument`` and ``verify`` need, and everything a reviewer asks.
+    """One feature of one package: everything ``instrument`` and ``verify`` need, and everything a reviewer asks.
 
     ``interpreter`` is ``sys.implementation.cache_tag``: offsets hold for that bytecode only. ``slice_functions`` are the
     functions that own unique code, largest first, as ``file:qualname``. ``alternatives`` are the runners-up, best first.
+    ``against`` names the other features of the package, in the same file, whose tests are the rest too, besides those of
+    ``without_command`` (which is empty if they are all the rest there is).
     """
 
     package: str
@@ -88,4 +90,5 @@ class HookPlan:
     slice_functions: tuple[str, ...]
     hook_points: tuple[HookPoint, ...]
     alternatives: tuple[Alternative, ...] = ()
+    against: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()

@@ -14,7 +14,7 @@ from meterize.model.package import Package
 from meterize.model.plan import HookPlan
 from meterize.model.report import Analysis
 from meterize.model.slice import FeatureSlice, size
-from meterize.plan_file import write_plan
+from meterize.plan_file import write_plans
 from meterize.planning import choose_hook_points
 from meterize.refining import Refinement, explain, refine
 from meterize.slicing import select_tests, slice_feature
@@ -74,7 +74,7 @@ def analyze(
     except MeterizeError as error:
         error.details = (*error.details, *advice)
         raise
-    write_plan(plan, path)
+    write_plans((plan,), path)
     return Analysis(
         package=package,
         plan=plan,

@@ -12,7 +12,7 @@ from meterize.model.manifest import Manifest, MeteredPlan
 from meterize.model.package import Package
 from meterize.model.plan import HookPlan
 from meterize.model.report import Instrumentation, PlacedHook
-from meterize.plan_file import check_interpreter, digest_plan, read_plan, render_plan
+from meterize.plan_file import check_interpreter, digest_plan, read_plans, render_plans
 
 from .agreement import refuse_own, require_agreement
 from .rewrite import describe_changes, placed_hooks, rewrite_package
@@ -27,7 +27,7 @@ def instrument(plan_path: Path, *, target: Target, policy: Policy | None = None,
 
     ``policy`` overrules the plan's. Raises UsageError (the plan), TargetError (the environment).
     """
-    plan = read_plan(plan_path)
+    [plan, *_] = read_plans(plan_path)
     if policy is not None:
         plan = dataclasses.replace(plan, policy=policy)
     check_interpreter(plan, CACHE_TAG)
@@ -63,7 +63,7 @@ def _metered(plan: HookPlan, path: Path) -> MeteredPlan:
         plan_digest=digest_plan(plan),
         plan_path=str(path.resolve()),
         hook_points=plan.hook_points,
-        plan_text=render_plan(plan),
+        plan_text=render_plans((plan,)),
     )
 
 

@@ -13,7 +13,7 @@ from meterize.model.coverage import FireRecord, Outcome
 from meterize.model.package import Package
 from meterize.model.plan import HookPlan
 from meterize.model.report import SuiteRun, TestGroup, Verdict
-from meterize.plan_file import check_interpreter, read_plan
+from meterize.plan_file import check_interpreter, read_plans
 from meterize.testruns import count_fires
 
 from .progress import Progress, of_stage
@@ -26,7 +26,7 @@ def verify(plan_path: Path, *, target: Target, timeout: float | None = None, pro
 
     Raises UsageError (the plan), TargetError (the plan is not what is installed), TestsError (a suite did not run at all).
     """
-    plan = read_plan(plan_path)
+    [plan, *_] = read_plans(plan_path)
     check_interpreter(plan, CACHE_TAG)
     package = target.package(plan.package)
     _require_installed(plan, package)

@@ -1,6 +1,6 @@
-"""The plan as a file: TOML that a person reviews, written by us and read strictly."""
+"""The plan as a file: TOML that a person reviews, written by us and read strictly; one or more features of packages."""
 
-from .reading import check_interpreter, read_plan
-from .writing import MAX_BYTES, digest_plan, render_plan, write_plan
+from .reading import check_interpreter, read_plans
+from .writing import MAX_BYTES, digest_plan, render_plans, write_plans
 
-__all__ = ["MAX_BYTES", "check_interpreter", "digest_plan", "read_plan", "render_plan", "write_plan"]
+__all__ = ["MAX_BYTES", "check_interpreter", "digest_plan", "read_plans", "render_plans", "write_plans"]

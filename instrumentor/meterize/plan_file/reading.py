@@ -1,31 +1,55 @@
-"""Owns how a plan is read: every key checked, and each complaint says which one and what was expected."""
+"""Owns how a plan is read: every key of every feature checked, and each complaint says which one and what was expected."""
 
 from __future__ import annotations
 
-import re
 import tomllib
-from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from meterize.errors import UsageError
-from meterize.model.code import CodeId
 from meterize.model.feature import Charge, Policy
-from meterize.model.plan import PLAN_SCHEMA, HookPlan, HookPoint, Selection
+from meterize.model.plan import PLAN_SCHEMA, HookPlan, Selection
 
+from .places import read_alternative, read_hook_points, require_known
 from .tables import Table, invalid
 from .writing import MAX_BYTES
 
-_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _ANALYZE: Final = "Make a new plan with `meterize analyze`."
 
 
-def read_plan(path: Path) -> HookPlan:
-    """The plan in a file.
+def read_plans(path: Path) -> tuple[HookPlan, ...]:
+    """The features of a plan in a file: one or more, in the file's order, all of one interpreter.
 
     Raises UsageError: ``plan-not-found``, ``plan-invalid`` (which key, what was expected) or ``plan-wrong-schema``.
     """
-    return _plan(Table(path, "", _parse(path)))
+    table = Table(path, "", _parse(path))
+    schema = table.number("schema", least=1)
+    if schema != PLAN_SCHEMA:
+        raise UsageError(
+            f"{path}: the plan has schema {schema}; this meterize reads schema {PLAN_SCHEMA}",
+            slug="plan-wrong-schema",
+            hint=f"{_ANALYZE} Or use the version of meterize that wrote this one.",
+        )
+    interpreter = table.text("interpreter")
+    tables = table.tables("feature")
+    table.refuse_leftovers()
+    plans = tuple(_plan(each, interpreter) for each in tables)
+    _require_apart(tables, plans)
+    return plans
+
+
+def _require_apart(tables: Sequence[Table], plans: Sequence[HookPlan]) -> None:
+    """Refuse two features of one name in a distribution, and features told apart from what is not in the file."""
+    seen: set[tuple[str, str]] = set()
+    for table, plan in zip(tables, plans, strict=True):
+        if (plan.distribution, plan.feature) in seen:
+            table.refuse("name", "one that no other feature of its distribution has", plan.feature)
+        seen.add((plan.distribution, plan.feature))
+        others = {other.feature for other in plans if other.distribution == plan.distribution} - {plan.feature}
+        for name in plan.against:
+            if name not in others:
+                table.refuse("against", "only other features of the same distribution, in this file", name)
 
 
 def check_interpreter(plan: HookPlan, cache_tag: str) -> None:
@@ -56,33 +80,30 @@ def _parse(path: Path) -> dict[str, object]:
         raise invalid(path, f"not TOML: {error}") from error
 
 
-def _plan(table: Table) -> HookPlan:
-    schema = table.number("schema", least=1)
-    if schema != PLAN_SCHEMA:
-        raise UsageError(
-            f"{table.path}: the plan has schema {schema}; this meterize reads schema {PLAN_SCHEMA}",
-            slug="plan-wrong-schema",
-            hint=f"{_ANALYZE} Or use the version of meterize that wrote this one.",
-        )
+def _plan(table: Table, interpreter: str) -> HookPlan:
     selection_table = table.table("selection")
     slice_table = table.table("slice")
     selection = _selection(selection_table)
+    feature_tests = frozenset(selection.feature_tests)
+    against = table.texts("against") if table.has("against") else ()
     plan = HookPlan(
         package=table.text("package"),
         distribution=table.text("distribution"),
         version=table.text("version"),
-        interpreter=table.text("interpreter"),
-        feature=table.text("feature"),
+        interpreter=interpreter,
+        feature=table.text("name"),
         charge=Charge(table.one_of("charge", Charge)),
         policy=Policy(table.one_of("policy", Policy)),
         with_command=table.text("with"),
-        without_command=table.text("without"),
+        without_command=table.text("without", empty=bool(against)),
         cwd=table.text("cwd"),
         selection=selection,
         intersection=slice_table.number("intersection"),
         union=slice_table.number("union"),
         slice_functions=slice_table.texts("functions"),
-        hook_points=_hook_points(table, frozenset(selection.feature_tests)),
+        hook_points=read_hook_points(table.tables("hook_point"), feature_tests),
+        alternatives=tuple(read_alternative(each) for each in table.tables("alternative", least=0)),
+        against=against,
         warnings=table.texts("warnings"),
     )
     for used in (table, selection_table, slice_table):
@@ -97,68 +118,6 @@ def _selection(table: Table) -> Selection:
         moved_to_feature=table.texts("moved_to_feature"),
         moved_to_rest=table.texts("moved_to_rest"),
     )
-    _require_known(table, "moved_to_feature", selection.moved_to_feature, frozenset(selection.feature_tests))
-    _require_known(table, "moved_to_rest", selection.moved_to_rest, frozenset(selection.rest_tests))
+    require_known(table, "moved_to_feature", selection.moved_to_feature, frozenset(selection.feature_tests))
+    require_known(table, "moved_to_rest", selection.moved_to_rest, frozenset(selection.rest_tests))
     return selection
-
-
-def _require_known(table: Table, key: str, tests: tuple[str, ...], known: frozenset[str]) -> None:
-    for test in tests:
-        if test not in known:
-            table.refuse(key, "only tests that the selection lists on its side", test)
-
-
-def _hook_points(table: Table, feature_tests: frozenset[str]) -> tuple[HookPoint, ...]:
-    tables = table.tables("hook_point")
-    points = tuple(_hook_point(stanza, feature_tests) for stanza in tables)
-    _refuse_twins(tables, "id", (point.id for point in points))
-    _refuse_twins(tables, "offset", ((point.code, point.offset) for point in points))
-    return points
-
-
-def _hook_point(table: Table, feature_tests: frozenset[str]) -> HookPoint:
-    point = HookPoint(
-        id=table.text("id"),
-        code=CodeId(
-            file=_relative_file(table), qualname=table.text("qualname"), first_line=table.number("first_line", least=0)
-        ),
-        line=table.number("line"),
-        offset=_even(table),
-        digest=_digest(table),
-        why=table.text("why", empty=True),
-        covers=table.texts("covers"),
-    )
-    _require_known(table, "covers", point.covers, feature_tests)
-    table.refuse_leftovers()
-    return point
-
-
-def _relative_file(table: Table) -> str:
-    """A path that stays inside the folder that holds the package, whoever edited the plan."""
-    file = table.text("file")
-    path = PurePosixPath(file)
-    if path.is_absolute() or ".." in path.parts or str(path) != file or not file.endswith(".py") or "\0" in file:
-        table.refuse("file", 'the relative path of a module, such as "package/module.py"', file)
-    return file
-
-
-def _even(table: Table) -> int:
-    offset = table.number("offset")
-    if offset % 2:
-        table.refuse("offset", "an even number of bytes (instructions are two bytes wide)", offset)
-    return offset
-
-
-def _digest(table: Table) -> str:
-    digest = table.text("digest")
-    if not _DIGEST.fullmatch(digest):
-        table.refuse("digest", "64 hexadecimal digits", digest)
-    return digest
-
-
-def _refuse_twins(tables: tuple[Table, ...], key: str, values: Iterable[object]) -> None:
-    seen: set[object] = set()
-    for table, value in zip(tables, values, strict=True):
-        if value in seen:
-            table.refuse(key, "one that no other hook point has", value)
-        seen.add(value)

@@ -24,7 +24,7 @@ def invalid(path: Path, what: str) -> UsageError:
 
 
 class Table:
-    """One table of a plan; ``name`` is how messages call it (empty for the top level)."""
+    """One table of a plan; ``name`` is how messages call it (empty for the top level), such as ``feature 1: slice``."""
 
     def __init__(self, path: Path, name: str, values: Mapping[str, object]) -> None:
         self.path = path
@@ -44,6 +44,10 @@ class Table:
         for key in self._values:
             if key not in self._used:
                 raise invalid(self.path, f"{self._where(key)}: a plan has no such key")
+
+    def has(self, key: str) -> bool:
+        """Whether the key, which may be missing, is there."""
+        return key in self._values
 
     def text(self, key: str, *, empty: bool = False) -> str:
         """A string."""
@@ -81,17 +85,19 @@ class Table:
         value = self._take(key)
         if not isinstance(value, dict):
             self.refuse(key, "a table", value)
-        return Table(self.path, key, value)
+        return Table(self.path, self._where(key), value)
 
-    def tables(self, key: str) -> tuple[Table, ...]:
-        """An array of tables, not empty."""
+    def tables(self, key: str, *, least: int = 1) -> tuple[Table, ...]:
+        """An array of so many tables or more; where none is needed, the key may be missing."""
+        if not least and not self.has(key):
+            return ()
         value = self._take(key)
-        if not isinstance(value, list) or not value or not all(isinstance(item, dict) for item in value):
-            self.refuse(key, f"one or more [[{key}]] tables", value)
-        return tuple(Table(self.path, f"{key} {number}", item) for number, item in enumerate(value, 1))
+        if not isinstance(value, list) or len(value) < least or not all(isinstance(item, dict) for item in value):
+            self.refuse(key, f"{'one or more' if least else 'only'} [[{key}]] tables", value)
+        return tuple(Table(self.path, self._where(f"{key} {number}"), item) for number, item in enumerate(value, 1))
 
     def _take(self, key: str) -> object:
-        if key not in self._values:
+        if not self.has(key):
             raise invalid(self.path, f"{self._where(key)}: missing")
         self._used.add(key)
         return self._values[key]

@@ -1,4 +1,4 @@
-"""Owns how a plan is written: stable order, one hook point a stanza, all or nothing on disk."""
+"""Owns how a plan is written: stable order, one hook point a stanza, one test a line, all or nothing on disk."""
 
 from __future__ import annotations
 
@@ -7,58 +7,72 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
-from meterize.errors import TargetError, UsageError
-from meterize.model.plan import PLAN_SCHEMA, HookPlan, HookPoint
+from meterize.errors import InternalError, TargetError, UsageError
+from meterize.model.code import CodeId
+from meterize.model.plan import PLAN_SCHEMA, Alternative, HookPlan, HookPoint
 
 MAX_BYTES: Final = 32 * 1024 * 1024
 """The largest plan that is written or read: some 300,000 test ids."""
 
 _HEADING: Final = """\
-# A plan of meterize: where one use of a feature is noticed, and why there. Review it like code.
+# A plan of meterize: where one use of each feature is noticed, and why there. Review it like code.
 #
-# Each [[hook_point]] names an instruction by byte offset in a code object that is pinned by its digest, so `line` is for
-# readers. Apply it with `meterize instrument`, prove it with `meterize verify`. Its tests are listed last.
+# Each [[feature.hook_point]] names an instruction by byte offset in a code object that is pinned by its digest, so `line` is
+# for readers. `covers` are the tests that prove it, `fires` says how many of them pass it once, more often, or nobody knows how
+# often; `unproven` is the risk: what else may lead there, though no test shows it. Each [[feature.alternative]] was not chosen.
+# Apply it with `meterize instrument`, prove it with `meterize verify`; `meterize schema` prints its JSON Schema, for editors.
 """
 
 _SLICE: Final = """
 # The instructions that only the feature's tests execute: all of those tests (intersection), or some (union).
-[slice]
+[feature.slice]
 """
 
 _SELECTION: Final = """
-# Who was taken for a user of the feature, and who for the rest, by test id in the order they ran.
-[selection]
+# Who was taken for a user of the feature, and who for the rest, by test id, sorted.
+[feature.selection]
 """
 
 _MOVED: Final = """\
 # Of these, the tests that stand where the two commands did not put them, because of what they execute (--refine).
 """
 
+_AGAINST: Final = """\
+# The tests of these features, below or above, are the rest too.
+"""
+
 _SHORT_ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
 
 
-def render_plan(plan: HookPlan) -> str:
-    """The plan as TOML. Raises UsageError for a text that no TOML file can hold (a lone surrogate)."""
-    return "".join(_pieces(plan))
+def render_plans(plans: Sequence[HookPlan]) -> str:
+    """The features of a plan as TOML, in their order; tests are sorted, so that runs in another order make the same file.
+
+    Raises UsageError for a text that no TOML file can hold (a lone surrogate).
+    """
+    interpreters = {plan.interpreter for plan in plans}
+    if len(interpreters) != 1:
+        raise InternalError(f"one plan is of one interpreter, and holds a feature at least: {sorted(interpreters)}")
+    heading = f"{_HEADING}\nschema = {PLAN_SCHEMA}\ninterpreter = {_quote(plans[0].interpreter)}\n"
+    return heading + "".join(piece for plan in plans for piece in _feature(plan))
 
 
 def digest_plan(plan: HookPlan) -> str:
-    """SHA-256, in hex, of all that the plan says; its layout and comments don't count."""
+    """SHA-256, in hex, of all that a plan says of one feature; its layout and comments don't count."""
     text = json.dumps(asdict(plan), sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def write_plan(plan: HookPlan, path: Path) -> None:
-    """Write the plan, whole or not at all; an earlier plan there is replaced.
+def write_plans(plans: Sequence[HookPlan], path: Path) -> None:
+    """Write the features of a plan, whole or not at all; an earlier plan there is replaced.
 
     Raises UsageError for a plan that cannot be written down, TargetError where the folder refuses it.
     """
-    content = render_plan(plan).encode()
+    content = render_plans(plans).encode()
     if len(content) > MAX_BYTES:
         raise UsageError(
             f"the plan would take {len(content):,} bytes; at most {MAX_BYTES:,} are allowed",
@@ -88,15 +102,13 @@ def _replace(path: Path, content: bytes) -> None:
             draft.unlink()
 
 
-def _pieces(plan: HookPlan) -> Iterator[str]:
-    yield _HEADING
-    yield f"schema = {PLAN_SCHEMA}\n\n"
+def _feature(plan: HookPlan) -> Iterator[str]:
+    yield "\n[[feature]]\n"
     for key, text in (
+        ("name", plan.feature),
         ("package", plan.package),
         ("distribution", plan.distribution),
         ("version", plan.version),
-        ("interpreter", plan.interpreter),
-        ("feature", plan.feature),
         ("charge", plan.charge.value),
         ("policy", plan.policy.value),
         ("with", plan.with_command),
@@ -104,30 +116,49 @@ def _pieces(plan: HookPlan) -> Iterator[str]:
         ("cwd", plan.cwd),
     ):
         yield f"{key} = {_quote(text)}\n"
+    if plan.against:
+        yield _AGAINST + _list("against", plan.against)
     yield _list("warnings", plan.warnings)
     yield f"{_SLICE}intersection = {plan.intersection}\nunion = {plan.union}\n"
     yield _list("functions", plan.slice_functions)
     for point in plan.hook_points:
-        yield from _stanza(point)
+        yield from _hook_point(point)
+    for alternative in plan.alternatives:
+        yield from _alternative(alternative)
     yield _SELECTION
-    yield _list("feature_tests", plan.selection.feature_tests)
-    yield _list("rest_tests", plan.selection.rest_tests)
+    yield _list("feature_tests", sorted(plan.selection.feature_tests))
+    yield _list("rest_tests", sorted(plan.selection.rest_tests))
     yield _MOVED
-    yield _list("moved_to_feature", plan.selection.moved_to_feature)
-    yield _list("moved_to_rest", plan.selection.moved_to_rest)
+    yield _list("moved_to_feature", sorted(plan.selection.moved_to_feature))
+    yield _list("moved_to_rest", sorted(plan.selection.moved_to_rest))
 
 
-def _stanza(point: HookPoint) -> Iterator[str]:
-    yield "\n[[hook_point]]\n"
+def _hook_point(point: HookPoint) -> Iterator[str]:
+    fires = point.fires
+    yield "\n[[feature.hook_point]]\n"
     yield f"id = {_quote(point.id)}\n"
     yield f"why = {_quote(point.why)}\n"
-    yield f"file = {_quote(point.code.file)}\n"
-    yield f"qualname = {_quote(point.code.qualname)}\n"
-    yield f"first_line = {point.code.first_line}\n"
-    yield f"line = {point.line}\n"
+    yield from _place(point.code, point.line)
     yield f"offset = {point.offset}\n"
     yield f"digest = {_quote(point.digest)}\n"
-    yield _list("covers", point.covers)
+    yield f"fires = {{ once = {fires.once}, more = {fires.more}, unknown = {fires.unknown} }}\n"
+    yield _list("unproven", point.unproven)
+    yield _list("covers", sorted(point.covers))
+
+
+def _alternative(alternative: Alternative) -> Iterator[str]:
+    yield "\n[[feature.alternative]]\n"
+    yield f"why_not = {_quote(alternative.why_not)}\n"
+    yield from _place(alternative.code, alternative.line)
+    yield f"feature_tests = {alternative.feature_tests}\n"
+    yield f"rest_tests = {alternative.rest_tests}\n"
+
+
+def _place(code: CodeId, line: int) -> Iterator[str]:
+    yield f"file = {_quote(code.file)}\n"
+    yield f"qualname = {_quote(code.qualname)}\n"
+    yield f"first_line = {code.first_line}\n"
+    yield f"line = {line}\n"
 
 
 def _list(key: str, texts: Iterable[str]) -> str:
