@@ -1,7 +1,8 @@
 """Owns the mending of a selection: who really uses the feature, judged by what the tests execute instead of by their names.
 
-Spectrum-based localisation (Ochiai's coefficient, as Abreu, Zoeteweij & van Gemund, 2007, use it on test runs) finds the blocks
-that go best with the user's feature tests; whoever executes them uses the feature; this is repeated to a fixed point. Pure.
+Spectrum-based localisation finds the block that goes best with the user's feature tests; whoever executes it uses the feature;
+this is repeated to a fixed point. The score is Kulczyński's second coefficient, as Naish, Lee & Ramamohanarao (2011) list it
+among those used for that: docs/placement.md compares it with others. Pure.
 """
 
 from __future__ import annotations
@@ -10,19 +11,22 @@ import dataclasses
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
 from typing import Final, TypeAlias
 
 from .model.code import CodeId, InstructionMask
 from .model.coverage import CoverageRecord, Outcome, TestRecord
 from .model.flow import ControlFlowGraph
 
-_WEAK: Final = 0.3
-"""An Ochiai coefficient below this is no concentration: nothing can be said."""
+_THIN: Final = 0.09
+"""Where the share of the users that execute the best place, times the share of users among all that do, is below this, the
+two have nothing to do with each other, and nothing can be said (Ochiai's coefficient, squared)."""
 _PURE: Final = 0.5
 """A further way in adds tests of which at least this share are feature tests already: else it is common ground."""
-_FEW: Final = 0.04
+_FEW: Final = 0.1
 """A further way in that fewer of the feature tests take (by share, and fewer than two) is an accident."""
+_WHOLE: Final = 0.9
+"""A function's beginning stands for its best block, if its score is at least this share of the block's: a block in the
+middle is passed or not for reasons of its own."""
 _ROUNDS: Final = 10
 _SHOWN: Final = 4
 
@@ -32,13 +36,22 @@ _Tests: TypeAlias = int
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """One way into the feature: a place, how many tests of either command execute it, and its Ochiai coefficient (0 to 1)."""
+    """One way into the feature: a place, how many tests of either command execute it, and its score (0 to 1)."""
 
     code: CodeId
     line: int | None
     feature_tests: int
     rest_tests: int
     score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Spot:
+    """A place that a hook could stand at; ``whole`` are the tests that enter its function, if they all meet a place there."""
+
+    code: CodeId
+    line: int | None
+    whole: _Tests
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,29 +109,33 @@ def _named(tests: Sequence[str]) -> str:
 
 def _places(
     tests: Sequence[TestRecord], without_run: CoverageRecord, graphs: Mapping[CodeId, ControlFlowGraph]
-) -> dict[_Tests, tuple[CodeId, int | None]]:
-    """For each set of tests that meets somewhere, the first such place that a hook could stand at."""
+) -> dict[_Tests, _Spot]:
+    """For each set of tests that meets somewhere, the first such place that a hook could stand at; beginnings come first."""
     executed: dict[CodeId, list[tuple[InstructionMask, _Tests]]] = defaultdict(list)
     for number, test in enumerate(tests):
         for code, mask in test.executed.items():
             executed[code].append((mask, 1 << number))
-    found: dict[_Tests, tuple[CodeId, int | None]] = {}
+    beginnings: dict[_Tests, _Spot] = {}
+    others: dict[_Tests, _Spot] = {}
     for code, graph in sorted(graphs.items()):
-        for line, bit in _hook_bits(graph, without_run.outside.get(code, 0)):
+        whole = 0
+        for is_beginning, line, bit in _hook_bits(graph, without_run.outside.get(code, 0)):
             met = sum(test for mask, test in executed[code] if mask & bit)
-            found.setdefault(met, (code, line))
+            whole = met if is_beginning else whole
+            (beginnings if is_beginning else others).setdefault(met, _Spot(code=code, line=line, whole=whole))
+    found = others | beginnings
     found.pop(0, None)
     return found
 
 
-def _hook_bits(graph: ControlFlowGraph, outside: InstructionMask) -> Iterator[tuple[int | None, InstructionMask]]:
+def _hook_bits(graph: ControlFlowGraph, outside: InstructionMask) -> Iterator[tuple[bool, int | None, InstructionMask]]:
     if graph.is_function:
         for block in graph.blocks:
             if block.hook_offset is not None and not (bit := 1 << (block.hook_offset >> 1)) & outside:
-                yield block.line, bit
+                yield graph.begins_with(block), block.line, bit
 
 
-def _settle(asked: _Tests, places: Mapping[_Tests, object]) -> list[_Tests]:
+def _settle(asked: _Tests, places: Mapping[_Tests, _Spot]) -> list[_Tests]:
     users = asked
     ways: list[_Tests] = []
     for _ in range(_ROUNDS):
@@ -129,15 +146,18 @@ def _settle(asked: _Tests, places: Mapping[_Tests, object]) -> list[_Tests]:
     return ways
 
 
-def _ways_in(users: _Tests, places: Mapping[_Tests, object]) -> list[_Tests]:
+def _ways_in(users: _Tests, places: Mapping[_Tests, _Spot]) -> list[_Tests]:
     """The best place, then whatever further ones catch users that it misses, and hardly anybody else."""
     ways: list[_Tests] = []
     reached = 0
     while left := users & ~reached:
-        rated = [(_ochiai(left, new), met) for met in places if (new := met & ~reached) & left and _is_worth(new, users, ways)]
+        rated = [(_score(left, new), met) for met in places if (new := met & ~reached) & left and _is_worth(new, users, ways)]
         score, best = max(rated, default=(0.0, 0))
-        if score < _WEAK:
+        if _is_thin(left, best & ~reached):
             break
+        whole = places[best].whole
+        if whole and whole != best and _is_worth(whole & ~reached, users, ways):
+            best = whole if _score(left, whole & ~reached) >= _WHOLE * score else best
         ways.append(best)
         reached |= best
     return ways
@@ -150,8 +170,14 @@ def _is_worth(new: _Tests, users: _Tests, ways: Sequence[_Tests]) -> bool:
     return caught >= max(2, _FEW * users.bit_count()) and caught >= _PURE * new.bit_count()
 
 
-def _ochiai(users: _Tests, met: _Tests) -> float:
-    return (users & met).bit_count() / sqrt(users.bit_count() * met.bit_count())
+def _is_thin(users: _Tests, met: _Tests) -> bool:
+    return (users & met).bit_count() ** 2 < _THIN * users.bit_count() * met.bit_count() or not met
+
+
+def _score(users: _Tests, met: _Tests) -> float:
+    """The mean of two shares: of the users that execute it, and of users among all that do."""
+    both = (users & met).bit_count()
+    return (both / users.bit_count() + both / met.bit_count()) / 2
 
 
 def _union(ways: Sequence[_Tests]) -> _Tests:
@@ -161,11 +187,14 @@ def _union(ways: Sequence[_Tests]) -> _Tests:
     return users
 
 
-def _evidence(way: _Tests, asked: _Tests, place: tuple[CodeId, int | None]) -> Evidence:
-    code, line = place
+def _evidence(way: _Tests, asked: _Tests, place: _Spot) -> Evidence:
     own = (way & asked).bit_count()
     return Evidence(
-        code=code, line=line, feature_tests=own, rest_tests=way.bit_count() - own, score=round(_ochiai(asked, way), 3)
+        code=place.code,
+        line=place.line,
+        feature_tests=own,
+        rest_tests=way.bit_count() - own,
+        score=round(_score(asked, way), 3),
     )
 
 

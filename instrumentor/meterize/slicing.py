@@ -60,7 +60,12 @@ def _slice(tests: tuple[str, ...], with_run: CoverageRecord, without_run: Covera
     taken = _union([without_run.outside, *_by_test(without_run, "without").values()])
     executed = _by_test(with_run, "with")
     by_test = {test: _difference(executed[test], taken) for test in tests}
-    return FeatureSlice(intersection=reduce(_intersection, by_test.values()), union=_union(by_test.values()), by_test=by_test)
+    return FeatureSlice(
+        intersection=reduce(_intersection, by_test.values()),
+        union=_union(by_test.values()),
+        by_test=by_test,
+        calls={test.id: test.calls for test in with_run.tests if test.id in by_test},
+    )
 
 
 def _is_all_over(feature_slice: FeatureSlice) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import CodeType
 
 from meterize.cpython.identity import code_digest, code_id, kind, walk
 from meterize.cpython.instructions import Instruction
 from meterize.cpython.legality import hook_offsets
+from meterize.cpython.mentions import names_by_offset
 from meterize.model.code import mask_of
 from meterize.model.flow import Block, ControlFlowGraph
 
@@ -29,6 +30,7 @@ def build_graph(file: str, code: CodeType) -> ControlFlowGraph:
     post_dominators = immediate_post_dominators(normal, returning)
     depths = loop_depths(edges, dominators)
     legal = hook_offsets(code)
+    names = names_by_offset(code)
     code_kind = kind(code)
     return ControlFlowGraph(
         code=code_id(file, code),
@@ -36,7 +38,7 @@ def build_graph(file: str, code: CodeType) -> ControlFlowGraph:
         is_function=code_kind not in {"module", "class"},
         kind=code_kind,
         blocks=tuple(
-            _block(index, stretch, legal, dominators[index], post_dominators[index], depths[index])
+            _block(index, stretch, legal, names, dominators[index], post_dominators[index], depths[index])
             for index, stretch in enumerate(stretches)
         ),
         names=frozenset(name for _, nested in walk(code) for name in nested.co_names),
@@ -47,6 +49,7 @@ def _block(
     index: int,
     stretch: Stretch,
     legal: frozenset[int],
+    names: Mapping[int, str],
     dominator: int | None,
     post_dominator: int | None,
     loop_depth: int,
@@ -67,6 +70,7 @@ def _block(
         last_hook_offset=places[-1].offset if places else None,
         last_line=_first_line([*reversed(places), *stretch.instructions]),
         returns=stretch.returns,
+        names=frozenset(names[offset] for offset in offsets if offset in names),
     )
 
 

@@ -15,7 +15,7 @@ class Block:
     indices along normal and exception edges. ``hook_offset`` is the first place in it where a hook may stand, or None.
     ``line`` is the source line of that place (or of the block). ``loop_depth`` counts the natural loops around it.
     ``dominator`` and ``post_dominator`` are the immediate ones (None: entry, or exit, or unreachable).
-    ``last_hook_offset`` is the last legal place, on ``last_line``; in a block that ``returns`` it is right before the return.
+    ``names`` are the globals and attributes that it mentions. ``last_hook_offset`` is the last legal place, on ``last_line``; in a block that ``returns`` it is right before the return.
     """
 
     index: int
@@ -31,6 +31,7 @@ class Block:
     last_hook_offset: int | None = None
     last_line: int | None = None
     returns: bool = False
+    names: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,12 @@ class ControlFlowGraph:
     """``function``, ``generator``, ``coroutine``, ``async-generator``, ``module`` or ``class``."""
     blocks: tuple[Block, ...]
     names: frozenset[str] = frozenset()
+
+    def begins_with(self, block: Block) -> bool:
+        """Whether every call begins with this block's place: the first block's, or that of a loop that the function begins
+        with."""
+        first = self.blocks[0]
+        return block is first or (first.hook_offset is None and block.dominator == first.index and len(first.successors) == 1)
 
     def dominates(self, upper: int, lower: int) -> bool:
         """Whether every way from the entry to ``lower`` leads over ``upper`` (a block dominates itself)."""

@@ -6,27 +6,40 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
+from typing import Final
 
 from meterize.model.code import CodeId, InstructionMask
 from meterize.model.feature import Charge
 from meterize.model.flow import Block, ControlFlowGraph
 from meterize.model.slice import FeatureSlice
 
+from .entrances import Entrance, Entrances
 from .hitting_set import Cost
-from .places import Executions, Place, TestMask, Work, find_work, is_entry
+from .places import Executions, Place, TestMask, Work, find_work
+
+_MISCOUNTS: Final = 3
+"""Rather up to so many hooks that count each use once than one that counts some uses several times, or not at all."""
+
+_CONSTRUCTORS: Final = frozenset({"__init__", "__new__", "__post_init__"})
+
+NAMELESS: Final = 4
+"""The obscurity of a lambda, a comprehension, a generator expression."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """One piece of the feature's work.
 
-    ``whole`` says that it is a whole function, which no rest test enters; ``leads_to`` counts the slice's instructions that
-    only it leads to, ``reaches`` those of all code that it may call as well, going by names.
+    ``whole`` says that it is a whole function, which no rest test enters, and ``entrance`` how the feature tests enter that;
+    ``repeated``: one of its callers mentions it in a loop. ``leads_to`` counts the slice's instructions that only it leads to, ``reaches`` those of all code that it may call as well,
+    going by names.
     """
 
     graph: ControlFlowGraph
     work: Work
     whole: bool
+    entrance: Entrance
+    repeated: bool
     leads_to: int
     reaches: int
 
@@ -50,15 +63,38 @@ class Candidate:
         """How many loops are around the innermost place."""
         return max(place.loop_depth for place in self.places)
 
+    @property
+    def is_inner(self) -> bool:
+        """Whether the feature tests enter it from the feature's own functions alone."""
+        return self.whole and not self.entrance.outer and bool(self.entrance.known)
+
+    @property
+    def miscounts(self) -> bool:
+        """Whether some test enters it more or less often than it uses the feature, or a loop may do so."""
+        return self.whole and (bool(self.entrance.odd) or (self.is_inner and self.repeated))
+
     def cost(self, most: int) -> Cost:
-        """Cheap is good: a function of the feature's own, well known, outside loops, sharing few tests with others, a caller
-        of the others, with few places.
+        """Cheap is good: one count for a use, a function of the feature's own, on the way in, entered seldom, well known,
+        outside loops, sharing few tests with others, a caller of the others, with few places.
 
         The first element counts candidates, because few are better than good ones. ``most`` is the size of the whole slice.
         """
+        weight = _MISCOUNTS if self.miscounts else 1
+        often = self.entrance.more.bit_count() if self.whole else 0
         name = obscurity(self.graph.code.qualname)
         shared = self.tests.bit_count()  # added up: all tests once, and once more for each hook beyond the first
-        return (1, int(not self.whole), name, self.loop_depth, shared, most - self.reaches, len(self.places))
+        places = len(self.places)
+        return (
+            weight,
+            int(not self.whole),
+            int(self.is_inner),
+            often,
+            name,
+            self.loop_depth,
+            shared,
+            most - self.reaches,
+            places,
+        )
 
     @property
     def order(self) -> tuple[str, int, int]:
@@ -67,7 +103,11 @@ class Candidate:
 
 
 def find_candidates(
-    feature_slice: FeatureSlice, graphs: Mapping[CodeId, ControlFlowGraph], tests: Sequence[str], charge: Charge
+    feature_slice: FeatureSlice,
+    graphs: Mapping[CodeId, ControlFlowGraph],
+    tests: Sequence[str],
+    charge: Charge,
+    entrances: Entrances,
 ) -> list[Candidate]:
     """Every candidate for ``charge``. Module and class bodies have none: imported lazily they look unique, and run once."""
     union = feature_slice.union
@@ -79,12 +119,14 @@ def find_candidates(
         if graph is None or not graph.is_function:
             continue
         for work in find_work(graph, executions, charge):
-            whole = is_entry(graph, work.head.block)
+            whole = graph.begins_with(work.head.block)
             found.append(
                 Candidate(
                     graph=graph,
                     work=work,
                     whole=whole,
+                    entrance=entrances.of(code),
+                    repeated=entrances.is_repeated(code, graphs),
                     leads_to=_behind(union, graph, work.head.block) + (_nested(union, code) if whole else 0),
                     reaches=calls.reached_from(code),
                 )
@@ -129,16 +171,16 @@ def _nested(union: Mapping[CodeId, InstructionMask], outer: CodeId) -> int:
 
 
 def obscurity(qualname: str) -> int:
-    """How far a function is from what a user of the package would name: 0 public, 1 a special method, 2 private, 3 nested,
-    4 without a name."""
+    """How far a function is from what a user of the package would name: 0 public (``__call__`` and other operators too), 1 a
+    constructor, 2 private, 3 nested, 4 without a name."""
     *outer, name = qualname.split(".")
     if name.startswith("<"):
-        return 4
+        return NAMELESS
     if "<locals>" in outer:
         return 3
     if any(part.startswith("_") and not _is_special(part) for part in (*outer, name)):
         return 2
-    return int(_is_special(name))
+    return int(name in _CONSTRUCTORS)
 
 
 def _is_special(name: str) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
+from typing import Final
 
 from meterize.model.code import CodeId
 from meterize.model.feature import Charge
@@ -13,10 +14,15 @@ from meterize.model.flow import ControlFlowGraph
 from meterize.model.plan import HookPoint
 from meterize.model.slice import FeatureSlice, size
 
-from .candidates import Candidate, find_candidates
+from .candidates import NAMELESS, Candidate, find_candidates, obscurity
+from .entrances import Entrances
 from .hitting_set import minimum_hitting_set
 from .places import TestMask
 from .reasons import explain, nothing_unique, warn
+
+_FEWEST: Final = 2
+_FEW: Final = 0.1
+"""A way in that fewer feature tests take (by number, by share) is an accident, and needs no hook of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +51,12 @@ def choose_hook_points(
     ``graphs`` are those of the slice's code objects; one without a graph is passed over. ``executed_tests`` are the feature
     tests that were not skipped. Raises NothingFound.
     """
-    candidates = find_candidates(feature_slice, graphs, executed_tests, charge)
+    entrances = Entrances(feature_slice, graphs, executed_tests)
+    candidates = find_candidates(feature_slice, graphs, executed_tests, charge, entrances)
     if not candidates:
         raise nothing_unique(feature_slice, distribution, charge)
-    chosen = _cheapest(candidates, size(feature_slice.union))
+    ways_in = _common(entrances, len(executed_tests))
+    chosen = _cheapest(candidates, ways_in, entrances, len(executed_tests), size(feature_slice.union))
     uncovered = _named(executed_tests, ~reduce(or_, (candidate.noticed for candidate in chosen)))
     places = [(candidate, place) for candidate in chosen for place in candidate.places]
     hook_points = tuple(
@@ -66,14 +74,41 @@ def choose_hook_points(
     return Choice(hook_points=hook_points, warnings=warn(chosen, executed_tests), uncovered=uncovered)
 
 
-def _cheapest(candidates: Sequence[Candidate], most: int) -> list[Candidate]:
-    """A minimum hitting set. Of candidates that the same tests pass only the best counts: any answer may use it instead."""
-    best: dict[TestMask, Candidate] = {}
+def _common(entrances: Entrances, tests: int) -> dict[CodeId, TestMask]:
+    """The ways in that are no accident, with their tests."""
+    enough = max(_FEWEST, _FEW * tests)
+    ways_in = entrances.ways_in().items()
+    return {code: mask for code, mask in ways_in if mask.bit_count() >= enough and obscurity(code.qualname) < NAMELESS}
+
+
+def _cheapest(
+    candidates: Sequence[Candidate], ways_in: Mapping[CodeId, TestMask], entrances: Entrances, tests: int, most: int
+) -> list[Candidate]:
+    """A minimum hitting set: each test passes one of them; and so does, for each way in, each test that takes it, except where
+    others are always passed before.
+
+    Of candidates that hit the same only the best counts: any answer may use it instead.
+    """
+    ways = sorted(set(ways_in.values()))
+    best: dict[int, Candidate] = {}
     for candidate in sorted(candidates, key=lambda candidate: (candidate.cost(most), candidate.order)):
-        best.setdefault(candidate.tests, candidate)
+        notices = sum(1 << number for number, way in enumerate(ways, tests) if not way & ~candidate.tests)
+        best.setdefault(candidate.tests | notices, candidate)
     rivals = list(best.values())
-    chosen = minimum_hitting_set([rival.tests for rival in rivals], [rival.cost(most) for rival in rivals])
-    return sorted((rivals[index] for index in chosen), key=lambda candidate: candidate.order)
+    chosen = minimum_hitting_set(list(best), [rival.cost(most) for rival in rivals])
+    answer = sorted((rivals[index] for index in chosen), key=lambda candidate: (-candidate.tests.bit_count(), candidate.order))
+    for candidate in reversed(answer):
+        others = [other for other in answer if other is not candidate]
+        if _is_noticed(candidate, others, entrances):
+            answer = others
+    return answer
+
+
+def _is_noticed(candidate: Candidate, others: Sequence[Candidate], entrances: Entrances) -> bool:
+    """Whether in each of its tests another one has been passed before: a further step of the same use."""
+    entrance = entrances.of(candidate.graph.code)
+    before = (entrances.of(other.graph.code).comes_first(entrance) for other in others if other.whole)
+    return candidate.whole and not candidate.tests & ~reduce(or_, before, 0)
 
 
 def _named(tests: Sequence[str], mask: TestMask) -> tuple[str, ...]:

@@ -71,7 +71,7 @@ def find_work(graph: ControlFlowGraph, executions: Executions, charge: Charge) -
 def _place(graph: ControlFlowGraph, block: Block, offset: int | None, line: int | None, executions: Executions) -> Place | None:
     if offset is None or not (tests := executions.of(graph.code, offset)):
         return None
-    begins = offset == block.hook_offset and is_entry(graph, block)
+    begins = offset == block.hook_offset and graph.begins_with(block)
     return Place(
         block=block,
         offset=offset,
@@ -79,12 +79,6 @@ def _place(graph: ControlFlowGraph, block: Block, offset: int | None, line: int 
         tests=tests,
         loop_depth=0 if begins else block.loop_depth,
     )
-
-
-def is_entry(graph: ControlFlowGraph, block: Block) -> bool:
-    """Whether every call begins with this block's place: the first block's, or that of a loop that the function begins with."""
-    first = graph.blocks[0]
-    return block is first or (first.hook_offset is None and block.dominator == first.index and len(first.successors) == 1)
 
 
 def _above(graph: ControlFlowGraph, work: Work, found: dict[int, Work]) -> Iterator[Work]:
@@ -104,7 +98,7 @@ def _ends(graph: ControlFlowGraph, head: Block, executions: Executions) -> list[
     """Where the work that begins in ``head`` has succeeded: each return of a whole function, else the last place of the slice
     that all normal ways from ``head`` pass. Only what a feature test reaches counts."""
     reached = _reached_normally(graph, head)
-    if not is_entry(graph, head):
+    if not graph.begins_with(head):
         ways = [_end(graph, block, executions) for block in _on_all_ways(graph, head)] if reached else []
         return [end for end in ways if end][-1:]
     # A return inside an `except` clause is no success. But from 3.12 on the compiler copies the return that follows the
