@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from pathlib import Path
 from wsgiref.util import FileWrapper, setup_testing_defaults
 from wsgiref.validate import validator
@@ -191,6 +192,49 @@ def test_asgi_lifespan_passes_through(tell):
         raise AssertionError
 
     assert connect({"type": "lifespan"}, tell, subject_from=never) == [None, None]
+
+
+def test_asgi_uses_are_written_when_the_application_has_shut_down(bench):
+    """As uvicorn ends: it sends the shutdown, then raises the signal that it got once more, and no exit function runs."""
+    bench.meter("def use():\n    return 1  # hook\n", policy="every")
+    script = """
+        import asyncio, signal, metered
+        from meterize_hooks.asgi import SubjectMiddleware
+
+        async def app(scope, receive, send):
+            if scope["type"] == "http":
+                metered.use()
+                return
+            while True:
+                message = await receive()
+                if message["type"] == "lifespan.shutdown":
+                    metered.use()
+                await send({"type": message["type"] + ".complete"})
+
+        async def serve():
+            stopped = asyncio.get_running_loop().create_future()
+            messages, app_side = asyncio.Queue(), SubjectMiddleware(app)
+
+            async def send(message):
+                if message["type"] == "lifespan.shutdown.complete":
+                    stopped.set_result(None)
+
+            async def talk():
+                await app_side({"type": "lifespan"}, messages.get, send)
+
+            messages.put_nowait({"type": "lifespan.startup"})
+            lifespan = asyncio.create_task(talk())
+            for who in (b"a", b"a", b"b"):
+                await app_side({"type": "http", "headers": [(b"x-tenant", who)]}, None, None)
+            messages.put_nowait({"type": "lifespan.shutdown"})
+            await stopped
+            signal.raise_signal(signal.SIGTERM)
+
+        asyncio.run(serve())
+        """
+    ran = bench.run(script, environment={"METERIZE_FLUSH_SECONDS": "3600"}, check=False)
+    assert ran.returncode == -signal.SIGTERM, ran.err
+    assert ran.uses == {("1", "a"): 2, ("1", "b"): 1, ("1", None): 1}
 
 
 def test_asgi_callable_and_another_header(tell):
