@@ -81,3 +81,11 @@ def samples(session: nox.Session) -> None:
         session.chdir(app / "tests")  # from the project's folder they would test the source tree, not what is installed
         session.run("python", "-m", "pytest", "-q")
     session.run("python", "-m", "unittest")
+
+
+@nox.session
+def cases(session: nox.Session) -> None:
+    """Real packages all the way: with pytest, unittest, child processes and coroutines. Others after --, by name."""
+    install(session)
+    few = ["greenhouse", "tablib-xlsx", "markdown-footnotes", "humanize-gnu", "asgiref-threads", "tabulate-cli"]
+    session.run("python", "benchmarks/cases.py", *(session.posargs or few))
