@@ -11,7 +11,7 @@ from meterize.cpython.versions import CACHE_TAG
 from meterize.flow import build_graph
 from meterize.model.feature import Charge, Policy
 from meterize.model.plan import HookPlan, HookPoint, Selection
-from meterize.plan_file import write_plan
+from meterize.plan_file import write_plans
 
 
 def write_generated_plan(path: Path, site: Path, name: str, hooked: Iterable[int], policy: Policy) -> None:
@@ -34,7 +34,7 @@ def write_generated_plan(path: Path, site: Path, name: str, hooked: Iterable[int
         slice_functions=tuple(f"{point.code.file}:{point.code.qualname}" for point in points),
         hook_points=points,
     )
-    write_plan(plan, path)
+    write_plans([plan], path)
 
 
 def _point(site: Path, name: str, file: str, count: int) -> HookPoint:
