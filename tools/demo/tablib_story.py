@@ -110,7 +110,7 @@ def tell(stage: Stage) -> None:
 
 
 def check_plan() -> None:
-    plan = tomllib.loads((FOLDER / PLAN).read_text(encoding="utf-8"))
+    (plan,) = tomllib.loads((FOLDER / PLAN).read_text(encoding="utf-8"))["feature"]
     expect("feature tests in the plan", len(plan["selection"]["feature_tests"]), FEATURE_TESTS)
     hooked = {point["file"] for point in plan["hook_point"]}
     expect("modules with hooks in the plan", hooked, {"tablib/formats/_xlsx.py"})
