@@ -1,4 +1,4 @@
-"""Takes the files of one distribution from whatever state they are in to the wanted one."""
+"""Takes the files of distributions from whatever state they are in to the wanted one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import importlib.util
 import stat
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -24,7 +25,7 @@ from .ownership import is_name
 from .records import is_inside
 from .runtime import RuntimeSource, bring_runtime
 from .store import MODE, STATE, SiteState, dump_state, has_store, manifest_file, plan_file, read_state
-from .transaction import Change, Discard, Put, commit, settled
+from .transaction import Change, Commission, Discard, Put, commit, settled
 
 _SECOND: Final = 1_000_000_000
 """In nanoseconds."""
@@ -40,6 +41,15 @@ class _Draft:
     site_mtime_ns: int | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a package's distribution shall carry: exactly these hooked modules, by exactly these plans."""
+
+    package: Package
+    modules: Sequence[RewrittenModule]
+    plans: Sequence[MeteredPlan]
+
+
 def apply(
     package: Package, modules: Sequence[RewrittenModule], plans: Sequence[MeteredPlan], *, runtime: RuntimeSource | None
 ) -> Manifest:
@@ -48,12 +58,28 @@ def apply(
     Modules hooked before that are not among them get their originals back. Applying the same again changes nothing on disk.
     ``runtime`` is brought unless the target finds another (None: bring nothing). Raises TargetError, with everything as it was.
     """
-    _check(package, modules)
-    with settled(package.site):
-        draft, manifest = _draw_up(package, modules, plans, runtime)
-        if draft.changes:
-            commit(package.site, draft.changes, site_mtime_ns=draft.site_mtime_ns)
-        return manifest
+    [manifest] = apply_all([Wanted(package=package, modules=modules, plans=plans)], runtime=runtime)
+    return manifest
+
+
+def apply_all(wanted: Sequence[Wanted], *, runtime: RuntimeSource | None) -> tuple[Manifest, ...]:
+    """The same for several distributions, in whatever site folders: all of them or none. The manifests are in their order."""
+    for each in wanted:
+        _check(each.package, each.modules)
+    manifests: dict[tuple[Path, str], Manifest] = {}
+    commissions = []
+    with ExitStack() as stack:
+        # In one order, so that two at work do not wait for each other.
+        for site in sorted({each.package.site for each in wanted}):
+            stack.enter_context(settled(site))
+        for site in dict.fromkeys(each.package.site for each in wanted):
+            drafts = _draw_up_site([each for each in wanted if each.package.site == site], runtime)
+            manifests |= {(site, manifest.distribution): manifest for _, manifest in drafts}
+            changes = [change for draft, _ in drafts for change in draft.changes]
+            if changes:
+                commissions.append(Commission(site=site, changes=changes, site_mtime_ns=drafts[0][0].site_mtime_ns))
+        commit(*commissions)
+    return tuple(manifests[each.package.site, each.package.distribution] for each in wanted)
 
 
 def preview(
@@ -66,25 +92,29 @@ def preview(
     """Whether ``apply`` would change anything. Changes nothing itself, apart from recovering what was left half done."""
     _check(package, modules)
     with settled(package.site):
-        return bool(_draw_up(package, modules, plans, runtime)[0].changes)
+        return bool(_draw_up(Wanted(package=package, modules=modules, plans=plans), runtime)[0].changes)
 
 
-def _draw_up(
-    package: Package, modules: Sequence[RewrittenModule], plans: Sequence[MeteredPlan], runtime: RuntimeSource | None
-) -> tuple[_Draft, Manifest]:
-    site, old = package.site, find_manifest(package.site, package.distribution)
+def _draw_up_site(wanted: Sequence[Wanted], runtime: RuntimeSource | None) -> list[tuple[_Draft, Manifest]]:
+    """The drafts of one site folder; the first brings the runtime, which all share."""
+    return [_draw_up(each, None if number else runtime) for number, each in enumerate(wanted)]
+
+
+def _draw_up(wanted: Wanted, runtime: RuntimeSource | None) -> tuple[_Draft, Manifest]:
+    package, site = wanted.package, wanted.package.site
+    old = find_manifest(site, package.distribution)
     _refuse_other_interpreter(old)
     draft = _Draft()
     state = read_state(site) if has_store(site) else None
     _add_runtime(draft, site, state, runtime)
-    _add_modules(draft, package, modules, old)
+    _add_modules(draft, package, wanted.modules, old)
     _drop_modules(draft, site, old)
     manifest = Manifest(
         distribution=package.distribution,
         package=package.import_name,
         version=package.version,
         interpreter=CACHE_TAG,
-        plans=tuple(plans),
+        plans=tuple(wanted.plans),
         files=tuple(sorted(draft.files, key=lambda file: (file.source, file.optimization))),
         made_folders=tuple(sorted(draft.made_folders.union(old.made_folders if old else ()))),
     )

@@ -24,7 +24,7 @@ from .store import (
     plan_file,
     read_state,
 )
-from .transaction import Change, Discard, Put, commit, settled
+from .transaction import Change, Commission, Discard, Put, commit, settled
 
 
 def strip(site: Path, distribution: str) -> StripReport:
@@ -43,7 +43,8 @@ def strip(site: Path, distribution: str) -> StripReport:
         changes += _forget(manifest)
         state = read_state(site)
         site_mtime_ns, runtime_removed, note = _take_shared(site, manifest, state, changes)
-        commit(site, changes, site_mtime_ns=site_mtime_ns, emptied=_emptied(site, manifest))
+        emptied = tuple(_emptied(site, manifest))
+        commit(Commission(site=site, changes=changes, site_mtime_ns=site_mtime_ns, emptied=emptied))
         return _report(site, manifest, releases, runtime_removed, note)
 
 

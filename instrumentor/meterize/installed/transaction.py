@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final, TypeAlias
@@ -94,24 +94,55 @@ def _settle(site: Path) -> None:
         retire_store(site)
 
 
-def commit(site: Path, changes: Sequence[Change], *, site_mtime_ns: int | None, emptied: Iterable[str] = ()) -> None:
-    """Make the changes, in this order; the lock must be held.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commission:
+    """Changes to make in one site folder, in this order.
 
     ``site_mtime_ns`` is the time stamp to give the site folder (None: the one it has); all other folders keep theirs.
-    ``emptied`` are folders to remove if nothing is left in them. Raises TargetError with everything as it was before.
+    ``emptied`` are folders to remove if nothing is left in them.
     """
+
+    site: Path
+    changes: Sequence[Change]
+    site_mtime_ns: int | None
+    emptied: Iterable[str] = ()
+
+
+def commit(*commissions: Commission) -> None:
+    """Make the changes of all site folders, whose locks must be held, or none.
+
+    Each is decided only when all are in place: only a kill in between the decisions, a rename for each, leaves some made and
+    some not. Raises TargetError with everything as it was before.
+    """
+    journals: list[tuple[Path, Journal]] = []
+    with ExitStack() as unless_decided:
+        for each in commissions:
+            unless_decided.callback(_settle, each.site)
+            with failures_explained(each.site):
+                journals.append((each.site, _make(each)))
+        for site, _ in journals:
+            with failures_explained(site):
+                decide(site)
+        unless_decided.pop_all()
+    with ExitStack() as clean_up:
+        for site, journal in reversed(journals):
+            clean_up.callback(_finish, site, journal)
+
+
+def _make(commission: Commission) -> Journal:
+    """Everything but the decision."""
+    site = commission.site
     begun_ns = site.stat().st_mtime_ns
-    try:
-        with failures_explained(site):
-            make_store(site)
-            journal = _draw_up(site, changes, begun_ns, begun_ns if site_mtime_ns is None else site_mtime_ns, emptied)
-            begin(site, journal)
-            _stage(site, changes, journal)
-            _swap(site, journal)
-            decide(site)
-    except BaseException:
-        _settle(site)
-        raise
+    make_store(site)
+    left_ns = begun_ns if commission.site_mtime_ns is None else commission.site_mtime_ns
+    journal = _draw_up(site, commission.changes, begun_ns, left_ns, commission.emptied)
+    begin(site, journal)
+    _stage(site, commission.changes, journal)
+    _swap(site, journal)
+    return journal
+
+
+def _finish(site: Path, journal: Journal) -> None:
     try:
         with failures_explained(site, _DECIDED):
             finish(site, journal)
