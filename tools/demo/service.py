@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import socket
 import subprocess
 import time
@@ -53,9 +51,8 @@ def wait_until_it_listens(process: subprocess.Popen[bytes], port: int) -> None:
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """As Ctrl-C does; without mercy if that takes too long."""
-    if process.poll() is None:
-        os.kill(process.pid, signal.SIGINT)
+    """As a service manager does; without mercy if that takes too long."""
+    process.terminate()
     try:
         process.wait(PATIENCE)
     except subprocess.TimeoutExpired:
