@@ -14,6 +14,7 @@ from .journal import Journal, quote
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import CodeType
 
 
 VARIABLE = "METERIZE_RUN_CONTEXT"
@@ -29,12 +30,17 @@ def _no_action() -> None:
     return None
 
 
+def _no_interest(code: CodeType) -> None:  # noqa: ARG001
+    return None
+
+
 class Contexts:
     """The tests of this process.
 
     ``token`` is ``JOURNAL:N``, the N-th test that the process of that journal began; it is empty outside any test. ``take``
     returns what was recorded since its last call, as a member of a JSON object, or nothing; ``on_begin`` is called as a test
-    begins; ``tables`` tells a forked child's journal what its numbers build on: the mode in use sets all three.
+    begins; ``on_caller`` with code that calls tests; ``tables`` tells a forked child's journal what its numbers build on: the
+    mode in use sets them.
     """
 
     def __init__(self, journal: Journal) -> None:
@@ -43,6 +49,7 @@ class Contexts:
         self.take: Callable[[], str] = _no_text
         self.tables: Callable[[], str] = _no_text
         self.on_begin: Callable[[], None] = _no_action
+        self.on_caller: Callable[[CodeType], None] = _no_interest
         self._owned = False
         self._begun = 0
         self._depth = 0

@@ -18,6 +18,8 @@ def watch_frameworks(contexts: Contexts, children: Children) -> None:
         "unittest.case": lambda module: _adapt_test_case(module.TestCase, contexts),
         "unittest.runner": lambda module: _adapt_runner(module.TextTestRunner, contexts),
         "_pytest.config": lambda module: _adapt_plugin_manager(module.PytestPluginManager, contexts),
+        "_pytest.python": lambda module: contexts.on_caller(module.pytest_pyfunc_call.__code__),
+        "_pytest.fixtures": lambda module: contexts.on_caller(module.call_fixture_func.__code__),
         "multiprocessing.spawn": children.adapt_spawn,
     }
     adapt_loaded(adaptations, contexts.journal)
@@ -50,6 +52,7 @@ def _as_test(run: Callable[..., Any], contexts: Contexts) -> Callable[..., Any]:
         contexts.end(_outcome(before, _tally(result if result is not None else returned)))
         return returned
 
+    contexts.on_caller(run_as_test.__code__)
     return _disguise(run_as_test, run)
 
 

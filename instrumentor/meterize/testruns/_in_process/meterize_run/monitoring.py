@@ -45,6 +45,7 @@ def start_monitoring(contexts: Contexts, children: Children, sources: Sources) -
     _monitoring.set_events(tool, _monitoring.events.PY_START)
     serve_code(monitor.serve, sources)
     contexts.take, contexts.on_begin, contexts.tables = monitor.take, monitor.on_begin, monitor.tables
+    contexts.on_caller = monitor.stop_at
     children.on_fork(monitor.forked)
 
 
@@ -65,7 +66,6 @@ class Monitor:
         self._wanted = _monitoring.events.INSTRUCTION | _monitoring.events.PY_START
         self._beside = False
         self._set_local_events = _monitoring.set_local_events
-        self._frame_at = sys._getframe
 
     def listen(self) -> None:
         """Have executed instructions marked."""
@@ -81,7 +81,7 @@ class Monitor:
             if module is not None:
                 self._watch_tree(module, code)
                 function = self._calls.function_of(code)
-        return self._disable if function is None or self._calls.enter(function, self._frame_at(1)) else None
+        return self._disable if function is None or self._calls.enter(function, 2) else None
 
     def serve(self, module: str, get_code: GetCode) -> CodeType | None:
         """Watch a module of the package that is imported."""
@@ -145,6 +145,10 @@ class Monitor:
         pieces = ",".join([str(piece) for _, piece in found])
         calls = self._calls.take()
         return f'"pieces":[{pieces}]{"," + calls if calls else ""}'
+
+    def stop_at(self, code: CodeType) -> None:
+        """See ``Calls.stop_at``."""
+        self._calls.stop_at(code)
 
     def tables(self) -> str:
         """See ``Marks.tables``."""

@@ -22,8 +22,7 @@ from .sources import Sources
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import CodeType, FrameType
+    from types import CodeType
 
     from .loading import GetCode
 
@@ -37,17 +36,17 @@ _GUARD = (NameError, RecursionError, MemoryError, TypeError, AttributeError, Ind
 class Entries(dict[int, None]):
     """The entry probes of which enough has been noted; asked for another, it notes a call."""
 
-    def __init__(self, calls: Calls, frame_at: Callable[[int], FrameType]) -> None:
+    def __init__(self, calls: Calls) -> None:
         super().__init__()
         self._calls = calls
-        self._frame_at = frame_at
+        self._frame_at = sys._getframe
 
     def __missing__(self, probe: int) -> None:
         """The function that ``probe`` stands in begins."""
-        calls, frame = self._calls, self._frame_at(1)
-        if calls.function_of(frame.f_code) is None:
-            calls.learn(frame.f_code, probe)
-        if calls.enter(probe, frame):
+        calls = self._calls
+        if calls.function_of(code := self._frame_at(1).f_code) is None:
+            calls.learn(code, probe)
+        if calls.enter(probe, 2):
             self[probe] = None
 
 
@@ -61,7 +60,7 @@ def start_probes(contexts: Contexts, children: Children, sources: Sources, folde
     marks.add_row(max(1, int(count)), _CHUNK)
 
     calls = Calls(contexts.journal)
-    entries = Entries(calls, sys._getframe)
+    entries = Entries(calls)
 
     def show() -> None:
         builtins.__meterize_probes__ = marks.first_bytes()  # type: ignore[attr-defined]
@@ -82,6 +81,7 @@ def start_probes(contexts: Contexts, children: Children, sources: Sources, folde
     builtins.__meterize_entries__ = entries  # type: ignore[attr-defined]
     builtins.__meterize_guard__ = _GUARD  # type: ignore[attr-defined]
     contexts.take, contexts.tables = take, lambda: marks.tables() + calls.tables()
+    contexts.on_caller = calls.stop_at
     children.on_fork(forked)
     _serve(dict(zip(names[::2], names[1::2], strict=False)), folder, contexts, sources)
 
