@@ -138,8 +138,8 @@ def whole_row(ending: Ending) -> list[object]:
 
 def uses_of(ending: Ending) -> str:
     """Uses per feature test, lowest to highest."""
-    found = ending.answers.get("verify", {}).get("feature_tests", {}).get("uses", {})
-    return f"{min(found.values())}–{max(found.values())}" if found else ""
+    uses = ending.answers.get("verify", {}).get("feature_tests", {}).get("uses")
+    return "" if uses is None else str(uses["least"]) if uses["least"] == uses["most"] else f"{uses['least']}–{uses['most']}"
 
 
 def readme_row(ending: Ending) -> list[object]:
