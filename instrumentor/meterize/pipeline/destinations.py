@@ -12,6 +12,7 @@ from meterize.errors import UsageError
 PLAN_BEGINS: Final = b"# A plan of meterize"
 DATA_BEGINS: Final = b"SQLite format 3\0"
 """How a coverage.py data file begins (sqlite.org, database file format)."""
+PAGE_BEGINS: Final = b"<!doctype html>\n<!-- A page of meterize"
 
 
 def require_place(path: Path, option: str, *, begins: bytes) -> bool:
@@ -32,13 +33,13 @@ def require_place(path: Path, option: str, *, begins: bytes) -> bool:
     return path.exists()
 
 
-def require_two_places(one: Path, other: Path) -> None:
+def require_two_places(plan: Path, other: Path, option: str = "--data") -> None:
     """Raise UsageError if both paths mean one file."""
-    if one.resolve() == other.resolve():
+    if plan.resolve() == other.resolve():
         raise UsageError(
-            f"--plan and --data name the same file: {one}",
+            f"--plan and {option} name the same file: {plan}",
             slug="no-place-for-file",
-            hint="The plan is a text and the data a database: name a file for each.",
+            hint="The plan is a file for tools to read: name another one for the rest.",
         )
 
 
