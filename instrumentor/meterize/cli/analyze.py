@@ -15,7 +15,7 @@ from rich.text import Text
 
 from meterize.errors import UsageError
 from meterize.model.feature import Charge, Feature
-from meterize.model.report import Analysis, Mark, SliceFunction
+from meterize.model.report import Analysis
 from meterize.pipeline import Target
 from meterize.pipeline import analyze as find
 from meterize.refining import Refinement, explain
@@ -23,13 +23,10 @@ from meterize.refining import Refinement, explain
 from . import output
 from .completion import complete_packages
 from .options import timeout_option
+from .source_view import show_groups, show_sources
 
 SHOWN_FUNCTIONS = 6
 SHOWN_TESTS = 4
-SHOWN_LINES = 40
-CONTEXT_LINES = 2
-_STYLE = {Mark.EVERY: "green", Mark.SOME: "yellow", Mark.NONE: "dim"}
-_SIGN = {Mark.EVERY: "█", Mark.SOME: "▒", Mark.NONE: " "}
 
 
 @click.command()
@@ -49,6 +46,7 @@ _SIGN = {Mark.EVERY: "█", Mark.SOME: "▒", Mark.NONE: " "}
               help="Sort tests by what they execute, if that differs.  [default: ask on a terminal, else don't]")  # fmt: skip
 @timeout_option
 @click.option("--data", type=click.Path(dir_okay=False, path_type=Path), help="Keep what ran as a coverage.py data file.")
+@click.option("--html", "page", type=click.Path(dir_okay=False, path_type=Path), help="Write all evidence as one HTML page.")
 @output.json_option
 @click.pass_obj
 def analyze(
@@ -62,6 +60,7 @@ def analyze(
     charge: str,
     timeout: float | None,
     data: Path | None,
+    page: Path | None,
     refine: bool | None,
     as_json: bool,
 ) -> None:
@@ -88,6 +87,7 @@ def analyze(
             target=target,
             plan_path=plan,
             data_path=data,
+            page_path=page,
             timeout=timeout,
             accept=partial(_may_move, refine, progress, as_json),
             progress=progress,
@@ -125,6 +125,7 @@ def as_mapping(found: Analysis) -> dict[str, Any]:
         "feature": plan.feature,
         "plan": str(found.plan_path),
         "replaced": found.replaced,
+        "html": None if found.page_path is None else str(found.page_path),
         "selection": {
             "feature_tests": list(plan.selection.feature_tests),
             "rest_tests": list(plan.selection.rest_tests),
@@ -169,11 +170,14 @@ def _show(found: Analysis) -> None:
             names = ", ".join(moved[:SHOWN_TESTS]) + (" …" if len(moved) > SHOWN_TESTS else "")
             console.print(f"{len(moved)} tests moved to the {side}, by what they execute: {escape(names)}", soft_wrap=True)
     console.print(_functions_table(found))
-    _show_sources(found)
+    show_sources(console, found)
+    show_groups(console, found)
     console.print(_points_table(found))
     output.warn(found.warnings)
     replaced = " (in the place of the plan that was there before)" if found.replaced else ""
     console.print(f"Plan: [bold]{escape(str(found.plan_path))}[/]{replaced}", soft_wrap=True)
+    if found.page_path is not None:
+        console.print(f"Page: [bold]{escape(str(found.page_path))}[/]", soft_wrap=True)
     output.say(f"[dim]Review it, then: meterize instrument {escape(shlex.quote(str(found.plan_path)))}[/]")
 
 
@@ -191,31 +195,6 @@ def _functions_table(found: Analysis) -> Table:
     if (more := len(found.functions) - SHOWN_FUNCTIONS) > 0:
         table.add_row(f"[dim]… and {more} more[/]", "", "", "")
     return table
-
-
-def _show_sources(found: Analysis) -> None:
-    console = output.stdout()
-    hooked = {(p.code.file, p.code.qualname, p.code.first_line) for p in found.plan.hook_points}
-    for function in found.functions:
-        if (function.file, function.qualname, function.line) not in hooked:
-            continue
-        console.print(f"\n[bold]{escape(function.qualname)}[/] [dim]{escape(function.file)}[/]")
-        for row in _source_rows(function):
-            console.print(row, soft_wrap=True)
-    console.print("[green]█[/] in every feature test  [yellow]▒[/] in some  [bold magenta]◆[/] hook\n", style="dim")
-
-
-def _source_rows(function: SliceFunction) -> list[Text]:
-    interesting = [i for i, line in enumerate(function.lines) if line.hooks] or [0]
-    first = max(0, min(interesting) - SHOWN_LINES // 2)
-    rows = []
-    for line in function.lines[first : first + SHOWN_LINES]:
-        hook = Text("◆ ", style="bold magenta") if line.hooks else Text("  ")
-        sign = Text(f"{_SIGN[line.mark]} ", style=_STYLE[line.mark])
-        rows.append(hook + sign + Text(f"{line.number:5} ", style="dim") + Text(line.text, style=_STYLE[line.mark]))
-    if first + SHOWN_LINES < len(function.lines):
-        rows.append(Text(f"          … {len(function.lines) - first - SHOWN_LINES} more lines", style="dim"))
-    return rows
 
 
 def _points_table(found: Analysis) -> Table:

@@ -45,7 +45,8 @@ class SliceFunction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis:
-    """What ``analyze`` found. ``replaced``: an earlier plan lay at ``plan_path``. ``seconds``: CPU time of both suites."""
+    """What ``analyze`` found. ``replaced``: an earlier plan lay at ``plan_path``. ``seconds``: CPU time of both suites.
+    ``rest_noticed``: how many rest tests pass a hook point. ``page_path``: where the HTML page was written, if it was."""
 
     package: Package
     plan: HookPlan
@@ -54,6 +55,8 @@ class Analysis:
     functions: tuple[SliceFunction, ...]
     warnings: tuple[str, ...]
     seconds: float
+    rest_noticed: int = 0
+    page_path: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,9 +21,11 @@ from meterize.slicing import select_tests, slice_feature
 from meterize.testruns import save_coverage
 
 from .agreement import refuse_own, require_feature_name
-from .destinations import DATA_BEGINS, PLAN_BEGINS, require_place, require_two_places
+from .destinations import DATA_BEGINS, PAGE_BEGINS, PLAN_BEGINS, require_place, require_two_places
 from .graphs import Graphs
+from .page import Found, write_page
 from .progress import Progress
+from .proofs import count_noticed, records_of
 from .sources import PackageCode
 from .status import manifest_of
 from .suites import run_suites
@@ -40,6 +42,7 @@ def analyze(
     target: Target,
     plan_path: Path | None = None,
     data_path: Path | None = None,
+    page_path: Path | None = None,
     timeout: float | None = None,
     accept: Callable[[Refinement], bool] = lambda _: False,
     progress: Progress | None = None,
@@ -47,15 +50,16 @@ def analyze(
     """Run both suites, slice, choose hook points and write the plan.
 
     ``plan_path`` defaults to ``PACKAGE.FEATURE.plan.toml`` in the working folder; ``data_path`` also keeps what was executed
-    as a coverage.py data file; ``timeout`` bounds each suite, in seconds; ``accept`` is asked whether tests that sit on the
-    wrong side, judged by what they execute, may be moved. Raises TargetError, TestsError, NothingFound, UsageError.
+    as a coverage.py data file; ``page_path`` gets the evidence as an HTML page; ``timeout`` bounds each suite, in seconds;
+    ``accept`` is asked whether tests that sit on the wrong side, judged by what they execute, may be moved. Raises TargetError,
+    TestsError, NothingFound, UsageError.
     """
     require_feature_name(feature.name)
     package = target.package(package_name)
     refuse_own(package)
     refuse_metered(package)
     path = plan_path or Path(f"{package.import_name}.{feature.name}.plan.toml")
-    is_replaced = _require_places(path, data_path)
+    is_replaced = _require_places(path, data_path, page_path)
     code = PackageCode(package)
     runs = run_suites(package, code, feature, target, timeout, progress)
     if data_path is not None:
@@ -75,6 +79,10 @@ def analyze(
         error.details = (*error.details, *advice)
         raise
     write_plans((plan,), path)
+    if page_path is not None:
+        why = explain(refinement) if refinement is not None and is_moved else ()
+        found = Found(plan=plan, runs=runs, feature_slice=feature_slice, graphs=graphs, code=code, moved_why=why)
+        write_page(found, page_path)
     return Analysis(
         package=package,
         plan=plan,
@@ -83,14 +91,19 @@ def analyze(
         functions=slice_functions(code, feature_slice, plan),
         warnings=plan.warnings,
         seconds=sum(run.seconds for run in runs.values()),
+        rest_noticed=count_noticed(records_of(runs["without"], plan.selection.rest_tests), plan),
+        page_path=page_path,
     )
 
 
-def _require_places(plan_path: Path, data_path: Path | None) -> bool:
+def _require_places(plan_path: Path, data_path: Path | None, page_path: Path | None) -> bool:
     is_replaced = require_place(plan_path, "--plan", begins=PLAN_BEGINS)
     if data_path is not None:
         require_place(data_path, "--data", begins=DATA_BEGINS)
         require_two_places(plan_path, data_path)
+    if page_path is not None:
+        require_place(page_path, "--html", begins=PAGE_BEGINS)
+        require_two_places(plan_path, page_path, "--html")
     return is_replaced
 
 
