@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import statistics
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -172,9 +173,23 @@ NOTE = (
 README_COLUMNS = ["package, feature", "tests moved", "hooked", "verify: feature tests, rest tests that fired"]
 
 
-def report_of(endings: Iterable[Ending]) -> Report:
+def summary_of(endings: Sequence[Ending]) -> str:
+    """How many ended well, how many first choices are in the ground truth, and the median cost."""
+    well = sum(ending.is_well for ending in endings)
+    standings = [ending.standing for ending in endings if ending.standing]
+    costs = [ending.analyze_seconds / ending.bare_seconds for ending in endings if ending.answers]
+    parts = [f"{well} of {len(endings)} cases end as they should"]
+    if standings:
+        parts.append(f"first choice in the ground truth: {standings.count('yes')} of {len(standings)}")
+    if costs:
+        parts.append(f"median cost: {statistics.median(costs):.2f}×")
+    return "; ".join(parts)
+
+
+def report_of(endings: Sequence[Ending]) -> Report:
     report = Report("cases")
-    report.add("Real packages, all the way", COLUMNS, [whole_row(ending) for ending in endings], NOTE)
+    rows = [whole_row(ending) for ending in endings]
+    report.add("Real packages, all the way", COLUMNS, rows, f"{summary_of(endings)}\n\n{NOTE}")
     return report
 
 
@@ -197,10 +212,7 @@ def main() -> None:
     else:
         report_of(endings).show(given)
     wrong = [ending.recipe.name for ending in endings if not ending.is_well]
-    say(
-        f"{len(endings) - len(wrong)} of {len(endings)} cases end as they should"
-        + (f"; not {', '.join(wrong)}" if wrong else "")
-    )
+    say(summary_of(endings) + (f"; not {', '.join(wrong)}" if wrong else ""))
     raise SystemExit(1 if wrong else 0)
 
 
