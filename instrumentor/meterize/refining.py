@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 
 from .model.code import CodeId, InstructionMask
 from .model.coverage import CoverageRecord, Outcome, TestRecord
-from .model.flow import ControlFlowGraph
+from .model.flow import Block, ControlFlowGraph
 
 _THIN: Final = 0.09
 """Where the share of the users that execute the best place, times the share of users among all that do, is below this, the
@@ -27,6 +27,8 @@ _FEW: Final = 0.1
 _WHOLE: Final = 0.9
 """A function's beginning stands for its best block, if its score is at least this share of the block's: a block in the
 middle is passed or not for reasons of its own."""
+_NEAR: Final = 0.95
+"""Scores that differ by less than this are alike: of these the place decides that a user of the package would name."""
 _ROUNDS: Final = 10
 _SHOWN: Final = 4
 
@@ -66,18 +68,24 @@ class Refinement:
 
 
 def refine(
-    with_run: CoverageRecord, without_run: CoverageRecord, graphs: Mapping[CodeId, ControlFlowGraph]
+    with_run: CoverageRecord,
+    without_run: CoverageRecord,
+    graphs: Mapping[CodeId, ControlFlowGraph],
+    named: Sequence[tuple[CodeId, Block]] = (),
 ) -> Refinement | None:
     """Sort the tests by what they execute; None where that changes nothing, or nothing can be said.
 
-    ``graphs`` are those of the code objects that the feature tests execute.
+    ``graphs`` are those of the code objects that the feature tests execute. Where the user has ``named`` the places, whoever
+    executes one of them uses the feature.
     """
     shared = {test.id for test in without_run.tests}
     feature = [test for test in with_run.tests if test.outcome is not Outcome.SKIPPED and test.id not in shared]
     rest = [test for test in without_run.tests if test.outcome is not Outcome.SKIPPED]
     places = _places([*feature, *rest], without_run, graphs)
     asked = (1 << len(feature)) - 1
-    ways = _settle(asked, places)
+    if named:
+        places = _named_places([*feature, *rest], named)
+    ways = list(places) if named else _settle(asked, places)
     users = _union(ways)
     if users in (0, asked):
         return None
@@ -92,9 +100,9 @@ def explain(refinement: Refinement) -> tuple[str, ...]:
         for way in refinement.evidence
     )
     if joining := refinement.moved_to_feature:
-        sentences.append(f"{_count(joining)} of --without execute {ways}: they use the feature. {_named(joining)}")
+        sentences.append(f"{_count(joining)} of --without execute {ways}: they use the feature. {_some(joining)}")
     if leaving := refinement.moved_to_rest:
-        sentences.append(f"{_count(leaving)} of --with never execute {ways}: they don't use the feature. {_named(leaving)}")
+        sentences.append(f"{_count(leaving)} of --with never execute {ways}: they don't use the feature. {_some(leaving)}")
     return tuple(sentences)
 
 
@@ -102,7 +110,7 @@ def _count(tests: Sequence[str]) -> str:
     return f"{len(tests)} test{'s' * (len(tests) != 1)}"
 
 
-def _named(tests: Sequence[str]) -> str:
+def _some(tests: Sequence[str]) -> str:
     more = f" and {len(tests) - _SHOWN} more" if len(tests) > _SHOWN else ""
     return f"({', '.join(tests[:_SHOWN])}{more})"
 
@@ -122,9 +130,20 @@ def _places(
         for is_beginning, line, bit in _hook_bits(graph, without_run.outside.get(code, 0)):
             met = sum(test for mask, test in executed[code] if mask & bit)
             whole = met if is_beginning else whole
-            (beginnings if is_beginning else others).setdefault(met, _Spot(code=code, line=line, whole=whole))
+            spots = beginnings if is_beginning else others
+            if met not in spots or code.obscurity < spots[met].code.obscurity:
+                spots[met] = _Spot(code=code, line=line, whole=whole)
     found = others | beginnings
     found.pop(0, None)
+    return found
+
+
+def _named_places(tests: Sequence[TestRecord], named: Sequence[tuple[CodeId, Block]]) -> dict[_Tests, _Spot]:
+    found: dict[_Tests, _Spot] = {}
+    for code, block in named:
+        bit = 1 << ((block.hook_offset or 0) >> 1)
+        met = sum(1 << number for number, test in enumerate(tests) if test.executed.get(code, 0) & bit)
+        found[met] = _Spot(code=code, line=block.line, whole=met)
     return found
 
 
@@ -152,7 +171,7 @@ def _ways_in(users: _Tests, places: Mapping[_Tests, _Spot]) -> list[_Tests]:
     reached = 0
     while left := users & ~reached:
         rated = [(_score(left, new), met) for met in places if (new := met & ~reached) & left and _is_worth(new, users, ways)]
-        score, best = max(rated, default=(0.0, 0))
+        score, best = _best(rated, places)
         if _is_thin(left, best & ~reached):
             break
         whole = places[best].whole
@@ -161,6 +180,12 @@ def _ways_in(users: _Tests, places: Mapping[_Tests, _Spot]) -> list[_Tests]:
         ways.append(best)
         reached |= best
     return ways
+
+
+def _best(rated: Sequence[tuple[float, _Tests]], places: Mapping[_Tests, _Spot]) -> tuple[float, _Tests]:
+    top, _ = max(rated, default=(0.0, 0))
+    alike = [(score, met) for score, met in rated if score >= _NEAR * top]
+    return min(alike, key=lambda one: (places[one[1]].code.obscurity, -one[0], -one[1]), default=(0.0, 0))
 
 
 def _is_worth(new: _Tests, users: _Tests, ways: Sequence[_Tests]) -> bool:

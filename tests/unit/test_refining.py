@@ -114,3 +114,63 @@ def test_every_test_ends_on_exactly_one_side(data: st.DataObject) -> None:
         assert sorted(sides) == sorted([name for name, _ in (*feature, *rest)])
         assert found.moved_to_feature or found.moved_to_rest
         assert found.with_run.tests
+
+
+def test_a_whole_function_stands_for_a_block_in_its_middle() -> None:
+    """Whether a call passes the inner block is chance: all who enter the function use it."""
+    code = compile("def work(a):\n    b = a\n    if b:\n        b = b + 1\n    return b\n", "pkg/w.py", "exec").co_consts[0]
+    name = CodeId(file="pkg/w.py", qualname="work", first_line=1)
+    graph = build_graph("pkg/w.py", code)
+    inner = next(block for block in graph.blocks if block.line == 4)
+    everything, shorter = ALL, ALL & ~inner.mask
+
+    def run(*masks: int) -> CoverageRecord:
+        tests = tuple(
+            TestRecord(id=f"{len(masks)}-{number}", outcome=Outcome.PASSED, executed={name: mask} if mask else {})
+            for number, mask in enumerate(masks)
+        )
+        return CoverageRecord(command="", tests=tests, outside={}, exit_code=0, seconds=0.0)
+
+    found = refine(run(*[everything] * 8, shorter), run(everything, shorter, *[0] * 20), {name: graph})
+    assert found is not None
+    assert found.moved_to_feature == ("22-0", "22-1")
+    assert found.moved_to_rest == ()
+
+
+def test_alike_scores_are_decided_by_the_name_that_users_know() -> None:
+    codes = [
+        const
+        for const in compile("def _check(): pass\ndef use(): pass\n", "pkg/u.py", "exec").co_consts
+        if hasattr(const, "co_name")
+    ]
+    names = [CodeId(file="pkg/u.py", qualname=code.co_name, first_line=code.co_firstlineno) for code in codes]
+    graphs = {name: build_graph("pkg/u.py", code) for name, code in zip(names, codes, strict=True)}
+    check, use = names
+
+    def run(*called: tuple[CodeId, ...]) -> CoverageRecord:
+        tests = tuple(
+            TestRecord(id=f"{len(called)}-{number}", outcome=Outcome.PASSED, executed=dict.fromkeys(codes, ALL))
+            for number, codes in enumerate(called)
+        )
+        return CoverageRecord(command="", tests=tests, outside={}, exit_code=0, seconds=0.0)
+
+    found = refine(run(*[(check, use)] * 20, (check,)), run((use,), *[()] * 40), graphs)
+    assert found is not None
+    assert [way.code for way in found.evidence] == [use]
+
+
+def test_who_executes_a_named_place_uses_the_feature() -> None:
+    place = next(block for block in GRAPHS[IDS["import_"]].blocks if block.hook_offset is not None)
+    found = refine(
+        suite(*many("e", "shared export", 8), ("i", "import_")),
+        suite(*many("r", "shared", 30), ("other", "import_")),
+        GRAPHS,
+        [(IDS["import_"], place)],
+    )
+    assert found is not None
+    assert found.moved_to_feature == ("other",)
+    assert len(found.moved_to_rest) == 8
+
+
+def test_what_nearly_all_tests_execute_says_nothing() -> None:
+    assert refine(suite(*many("f", "shared", 2)), suite(*many("r", "shared", 250), *many("idle", "", 40)), GRAPHS) is None

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from meterize.errors import UsageError
-from meterize.model.feature import Charge, Feature
+from meterize.model.feature import Charge, Feature, Guidance
 from meterize.model.report import Analysis
 from meterize.pipeline import Target
 from meterize.pipeline import analyze as find
@@ -44,6 +44,13 @@ SHOWN_TESTS = 4
               help="Count a use when it begins, or when it has succeeded.")  # fmt: skip
 @click.option("--refine/--no-refine", default=None,
               help="Sort tests by what they execute, if that differs.  [default: ask on a terminal, else don't]")  # fmt: skip
+@click.option(
+    "--at", multiple=True, metavar="MODULE:QUALNAME[:LINE]", help="Hook this place, whatever else there is; repeat it for more."
+)
+@click.option(
+    "--exclude", multiple=True, metavar="MODULE[:QUALNAME]", help="Leave these functions alone (* stands for anything)."
+)
+@click.option("--max-hooks", type=click.IntRange(min=1), metavar="N", help="At most so many hook points.")
 @timeout_option
 @click.option("--data", type=click.Path(dir_okay=False, path_type=Path), help="Keep what ran as a coverage.py data file.")
 @click.option("--html", "page", type=click.Path(dir_okay=False, path_type=Path), help="Write all evidence as one HTML page.")
@@ -58,6 +65,9 @@ def analyze(
     cwd: Path,
     plan: Path | None,
     charge: str,
+    at: tuple[str, ...],
+    exclude: tuple[str, ...],
+    max_hooks: int | None,
     timeout: float | None,
     data: Path | None,
     page: Path | None,
@@ -79,6 +89,7 @@ def analyze(
         without_command=without_command,
         cwd=_existing(cwd),
         charge=Charge(charge),
+        guidance=Guidance(at=at, exclude=exclude, max_hooks=max_hooks),
     )
     with output.progress(as_json=as_json) as progress:
         found = find(
@@ -148,8 +159,21 @@ def as_mapping(found: Analysis) -> dict[str, Any]:
                 "line": point.line,
                 "why": point.why,
                 "covers": list(point.covers),
+                "fires": {"once": point.fires.once, "more": point.fires.more, "unknown": point.fires.unknown},
+                "unproven": list(point.unproven),
             }
             for point in plan.hook_points
+        ],
+        "alternatives": [
+            {
+                "file": one.code.file,
+                "qualname": one.code.qualname,
+                "line": one.line,
+                "feature_tests": one.feature_tests,
+                "rest_tests": one.rest_tests,
+                "why_not": one.why_not,
+            }
+            for one in plan.alternatives
         ],
         "warnings": list(found.warnings),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 InstructionMask: TypeAlias = int
 """A set of instructions of one code object: bit *i* stands for the instruction whose opcode lies at byte offset *2·i*
@@ -12,6 +12,12 @@ InstructionMask: TypeAlias = int
 
 A mask per test and code object keeps the record of thousands of tests in megabytes and makes the slice plain set algebra.
 """
+
+
+_CONSTRUCTORS: Final = frozenset({"__init__", "__new__", "__post_init__"})
+
+NAMELESS: Final = 4
+"""The obscurity of a lambda, a comprehension, a generator expression."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -22,6 +28,23 @@ class CodeId:
     file: str
     qualname: str
     first_line: int
+
+    @property
+    def obscurity(self) -> int:
+        """How far it is from what a user of the package would name: 0 public (``__call__`` and other operators too), 1 a
+        constructor, 2 private, 3 nested, 4 without a name."""
+        *outer, name = self.qualname.split(".")
+        if name.startswith("<"):
+            return NAMELESS
+        if "<locals>" in outer:
+            return 3
+        if any(part.startswith("_") and not _is_special(part) for part in (*outer, name)):
+            return 2
+        return int(name in _CONSTRUCTORS)
+
+
+def _is_special(name: str) -> bool:
+    return name.startswith("__") and name.endswith("__")
 
 
 def mask_of(offsets: Iterable[int]) -> InstructionMask:

@@ -22,6 +22,20 @@ class Policy(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Guidance:
+    """What the user says about the choice of places.
+
+    ``at`` names the places to hook, whatever else there is, as ``module:qualname`` or ``module:qualname:line``; ``exclude``
+    names functions to leave alone, as patterns of ``module:qualname`` or of a module alone (``*`` stands for anything); a
+    module is a dotted name or a file. ``max_hooks`` bounds the number of hook points (None: as many as it takes).
+    """
+
+    at: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    max_hooks: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Feature:
     """A feature and the two shell commands whose difference it is; both run in ``cwd``."""
 
@@ -30,3 +44,4 @@ class Feature:
     without_command: str
     cwd: Path
     charge: Charge = Charge.ON_ENTRY
+    guidance: Guidance = Guidance()

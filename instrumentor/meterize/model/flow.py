@@ -14,8 +14,9 @@ class Block:
     ``offsets`` are the byte offsets of its opcodes; ``mask`` the same as a set. ``successors`` and ``handlers`` are block
     indices along normal and exception edges. ``hook_offset`` is the first place in it where a hook may stand, or None.
     ``line`` is the source line of that place (or of the block). ``loop_depth`` counts the natural loops around it.
-    ``dominator`` and ``post_dominator`` are the immediate ones (None: entry, or exit, or unreachable).
-    ``names`` are the globals and attributes that it mentions. ``last_hook_offset`` is the last legal place, on ``last_line``; in a block that ``returns`` it is right before the return.
+    ``dominator`` and ``post_dominator`` are the immediate ones (None: entry, or exit, or unreachable). ``names`` are the
+    globals and attributes that it mentions. ``last_hook_offset`` is the last legal place, on ``last_line``; in a block that
+    ``returns`` it is right before the return.
     """
 
     index: int

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
-from meterize.cpython.versions import CACHE_TAG
-from meterize.errors import MeterizeError, TargetError
-from meterize.model.coverage import CoverageRecord
-from meterize.model.feature import Feature, Policy
+from meterize.errors import TargetError
+from meterize.model.feature import Feature
 from meterize.model.package import Package
-from meterize.model.plan import HookPlan
 from meterize.model.report import Analysis
-from meterize.model.slice import FeatureSlice, size
 from meterize.plan_file import write_plans
-from meterize.planning import choose_hook_points
-from meterize.refining import Refinement, explain, refine
-from meterize.slicing import select_tests, slice_feature
+from meterize.refining import Refinement, explain
 from meterize.testruns import save_coverage
 
 from .agreement import refuse_own, require_feature_name
 from .destinations import DATA_BEGINS, PAGE_BEGINS, PLAN_BEGINS, require_place, require_two_places
+from .finding import find_feature
 from .graphs import Graphs
 from .page import Found, write_page
 from .progress import Progress
@@ -31,8 +25,6 @@ from .status import manifest_of
 from .suites import run_suites
 from .target import Target
 from .view import slice_functions
-
-_ADVICE = "Run analyze again with --refine to sort these tests by what they execute."
 
 
 def analyze(
@@ -66,22 +58,13 @@ def analyze(
         save_coverage(runs, package, data_path)
     if progress is not None:
         progress("slice", "taking the difference")
-    slice_feature(runs["with"], runs["without"])  # refuses swapped or equal runs, which no sorting can mend
     graphs = Graphs(code)
-    refinement = refine(runs["with"], runs["without"], graphs.of(runs["with"]))
-    is_moved = refinement is not None and accept(refinement)
-    if refinement is not None and is_moved:
-        runs = {"with": refinement.with_run, "without": refinement.without_run}
-    advice = () if refinement is None or is_moved else (*explain(refinement), _ADVICE)
-    try:
-        plan, feature_slice = _choose(package, feature, runs, graphs, refinement if is_moved else None, advice)
-    except MeterizeError as error:
-        error.details = (*error.details, *advice)
-        raise
+    finding = find_feature(package, feature, runs, graphs, accept)
+    plan, feature_slice = finding.plan, finding.feature_slice
     write_plans((plan,), path)
     if page_path is not None:
-        why = explain(refinement) if refinement is not None and is_moved else ()
-        found = Found(plan=plan, runs=runs, feature_slice=feature_slice, graphs=graphs, code=code, moved_why=why)
+        why = explain(finding.refinement) if finding.refinement is not None else ()
+        found = Found(plan=plan, runs=finding.runs, feature_slice=feature_slice, graphs=graphs, code=code, moved_why=why)
         write_page(found, page_path)
     return Analysis(
         package=package,
@@ -91,7 +74,7 @@ def analyze(
         functions=slice_functions(code, feature_slice, plan),
         warnings=plan.warnings,
         seconds=sum(run.seconds for run in runs.values()),
-        rest_noticed=count_noticed(records_of(runs["without"], plan.selection.rest_tests), plan),
+        rest_noticed=count_noticed(records_of(finding.runs["without"], plan.selection.rest_tests), plan),
         page_path=page_path,
     )
 
@@ -115,48 +98,3 @@ def refuse_metered(package: Package) -> None:
             slug="already-metered",
             hint=f"Run `meterize strip {package.distribution}` first; its plans stay valid and can be instrumented again.",
         )
-
-
-def _choose(
-    package: Package,
-    feature: Feature,
-    runs: Mapping[str, CoverageRecord],
-    graphs: Graphs,
-    refinement: Refinement | None,
-    advice: tuple[str, ...],
-) -> tuple[HookPlan, FeatureSlice]:
-    feature_slice = slice_feature(runs["with"], runs["without"])
-    selection = select_tests(runs["with"], runs["without"])
-    choice = choose_hook_points(
-        feature_slice,
-        graphs.all(feature_slice.union),
-        feature=feature.name,
-        distribution=package.distribution,
-        charge=feature.charge,
-        executed_tests=selection.feature_tests,
-    )
-    if refinement is not None:
-        selection = dataclasses.replace(
-            selection, moved_to_feature=refinement.moved_to_feature, moved_to_rest=refinement.moved_to_rest
-        )
-    by_size = sorted(feature_slice.union.items(), key=lambda item: (-item[1].bit_count(), item[0]))
-    collection_warnings = (message for run in runs.values() for message in run.warnings)
-    plan = HookPlan(
-        package=package.import_name,
-        distribution=package.distribution,
-        version=package.version,
-        interpreter=CACHE_TAG,
-        feature=feature.name,
-        charge=feature.charge,
-        policy=Policy.ONCE,
-        with_command=feature.with_command,
-        without_command=feature.without_command,
-        cwd=str(feature.cwd),
-        selection=selection,
-        intersection=size(feature_slice.intersection),
-        union=size(feature_slice.union),
-        slice_functions=tuple(dict.fromkeys(f"{name.file}:{name.qualname}" for name, _ in by_size)),
-        hook_points=choice.hook_points,
-        warnings=tuple(dict.fromkeys((*collection_warnings, *advice, *choice.warnings))),
-    )
-    return plan, feature_slice

@@ -15,7 +15,7 @@ class Graphs:
     """The control-flow graphs of code objects, each built once."""
 
     def __init__(self, code: PackageCode) -> None:
-        self._code = code
+        self.code = code
         self._built: dict[CodeId, ControlFlowGraph] = {}
 
     def of(self, run: CoverageRecord) -> dict[CodeId, ControlFlowGraph]:
@@ -27,6 +27,6 @@ class Graphs:
         from meterize.flow import build_graph  # brings networkx: a quarter of the start-up of commands that need no graph
 
         for name in names:
-            if name not in self._built and name in (codes := self._code.codes(name.file)):
+            if name not in self._built and name in (codes := self.code.codes(name.file)):
                 self._built[name] = build_graph(name.file, codes[name])
         return {name: self._built[name] for name in names if name in self._built}

@@ -48,10 +48,14 @@ class PackageCode:
             self._codes[file] = {code_id(file, code): code for _, code in walk(self.module(file))}
         return self._codes[file]
 
+    def compiles(self, file: str) -> bool:
+        """Whether a module compiles; others cannot be imported either."""
+        try:
+            self.module(file)
+        except TargetError:
+            return False
+        return True
+
     def modules(self) -> Iterator[tuple[str, CodeType]]:
-        """All modules of the package that compile; others cannot be imported either."""
-        for file in self.package.modules:
-            try:
-                yield file, self.module(file)
-            except TargetError:
-                continue
+        """All modules of the package that compile."""
+        return ((file, self.module(file)) for file in self.package.modules if self.compiles(file))

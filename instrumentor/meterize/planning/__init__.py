@@ -1,5 +1,16 @@
 """From a feature's slice to the few places that notice one use of it. Pure."""
 
 from .choice import Choice, choose_hook_points
+from .guidance import files_of, find_named, is_excluded
+from .named import name_candidates
+from .nearness import describe_nearest
 
-__all__ = ["Choice", "choose_hook_points"]
+__all__ = [
+    "Choice",
+    "choose_hook_points",
+    "describe_nearest",
+    "files_of",
+    "find_named",
+    "is_excluded",
+    "name_candidates",
+]

@@ -11,6 +11,7 @@ from typing import Final
 from meterize.model.code import CodeId, InstructionMask
 from meterize.model.feature import Charge
 from meterize.model.flow import Block, ControlFlowGraph
+from meterize.model.plan import Fires
 from meterize.model.slice import FeatureSlice
 
 from .entrances import Entrance, Entrances
@@ -20,19 +21,14 @@ from .places import Executions, Place, TestMask, Work, find_work
 _MISCOUNTS: Final = 3
 """Rather up to so many hooks that count each use once than one that counts some uses several times, or not at all."""
 
-_CONSTRUCTORS: Final = frozenset({"__init__", "__new__", "__post_init__"})
-
-NAMELESS: Final = 4
-"""The obscurity of a lambda, a comprehension, a generator expression."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """One piece of the feature's work.
 
     ``whole`` says that it is a whole function, which no rest test enters, and ``entrance`` how the feature tests enter that;
-    ``repeated``: one of its callers mentions it in a loop. ``leads_to`` counts the slice's instructions that only it leads to, ``reaches`` those of all code that it may call as well,
-    going by names.
+    ``repeated``: one of its callers mentions it in a loop. ``leads_to`` counts the slice's instructions that only it leads to,
+    ``reaches`` those of all code that it may call as well, going by names. ``rest_tests`` pass it too, if a user named it.
     """
 
     graph: ControlFlowGraph
@@ -42,6 +38,7 @@ class Candidate:
     repeated: bool
     leads_to: int
     reaches: int
+    rest_tests: int = 0
 
     @property
     def tests(self) -> TestMask:
@@ -81,7 +78,7 @@ class Candidate:
         """
         weight = _MISCOUNTS if self.miscounts else 1
         often = self.entrance.more.bit_count() if self.whole else 0
-        name = obscurity(self.graph.code.qualname)
+        name = self.graph.code.obscurity
         shared = self.tests.bit_count()  # added up: all tests once, and once more for each hook beyond the first
         places = len(self.places)
         return (
@@ -95,6 +92,14 @@ class Candidate:
             most - self.reaches,
             places,
         )
+
+    def fires(self, place: Place) -> Fires:
+        """How often the feature tests pass one of the places."""
+        begins = self.whole and place is self.work.head
+        once = place.tests & self.entrance.once if not place.loop_depth else 0
+        more = place.tests & self.entrance.more if begins else 0
+        unknown = place.tests & ~once & ~more
+        return Fires(once=once.bit_count(), more=more.bit_count(), unknown=unknown.bit_count())
 
     @property
     def order(self) -> tuple[str, int, int]:
@@ -111,7 +116,7 @@ def find_candidates(
 ) -> list[Candidate]:
     """Every candidate for ``charge``. Module and class bodies have none: imported lazily they look unique, and run once."""
     union = feature_slice.union
-    executions = Executions(feature_slice, tests)
+    executions = Executions(feature_slice.by_test, tests)
     calls = _Calls(union, graphs)
     found = []
     for code in sorted(union):
@@ -168,20 +173,3 @@ def _nested(union: Mapping[CodeId, InstructionMask], outer: CodeId) -> int:
     """The slice inside the functions that ``outer`` defines: there is no other way to them."""
     prefix = f"{outer.qualname}.<locals>."
     return sum(mask.bit_count() for code, mask in union.items() if code.file == outer.file and code.qualname.startswith(prefix))
-
-
-def obscurity(qualname: str) -> int:
-    """How far a function is from what a user of the package would name: 0 public (``__call__`` and other operators too), 1 a
-    constructor, 2 private, 3 nested, 4 without a name."""
-    *outer, name = qualname.split(".")
-    if name.startswith("<"):
-        return NAMELESS
-    if "<locals>" in outer:
-        return 3
-    if any(part.startswith("_") and not _is_special(part) for part in (*outer, name)):
-        return 2
-    return int(name in _CONSTRUCTORS)
-
-
-def _is_special(name: str) -> bool:
-    return name.startswith("__") and name.endswith("__")

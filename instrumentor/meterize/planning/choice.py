@@ -8,13 +8,14 @@ from functools import reduce
 from operator import or_
 from typing import Final
 
-from meterize.model.code import CodeId
+from meterize.model.code import NAMELESS, CodeId
 from meterize.model.feature import Charge
 from meterize.model.flow import ControlFlowGraph
-from meterize.model.plan import HookPoint
+from meterize.model.plan import Alternative, HookPoint
 from meterize.model.slice import FeatureSlice, size
 
-from .candidates import NAMELESS, Candidate, find_candidates, obscurity
+from .alternatives import list_alternatives
+from .candidates import Candidate, find_candidates
 from .entrances import Entrances
 from .hitting_set import minimum_hitting_set
 from .places import TestMask
@@ -27,9 +28,11 @@ _FEW: Final = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """The hook points in the order of files and lines; ``uncovered`` are the feature tests that none of them notices."""
+    """The hook points, the one that most feature tests pass first; ``uncovered`` are the feature tests that none of them
+    notices, ``alternatives`` the runners-up."""
 
     hook_points: tuple[HookPoint, ...]
+    alternatives: tuple[Alternative, ...]
     warnings: tuple[str, ...]
     uncovered: tuple[str, ...]
 
@@ -42,6 +45,8 @@ def choose_hook_points(
     distribution: str,
     charge: Charge,
     executed_tests: tuple[str, ...],
+    named: Sequence[Candidate] = (),
+    max_hooks: int | None = None,
 ) -> Choice:
     """The fewest places that notice every feature test that can be noticed, and no rest test.
 
@@ -49,15 +54,16 @@ def choose_hook_points(
     are not noticed.
 
     ``graphs`` are those of the slice's code objects; one without a graph is passed over. ``executed_tests`` are the feature
-    tests that were not skipped. Raises NothingFound.
+    tests that were not skipped. ``named`` are taken instead, where there are any; of all others the best ``max_hooks``.
+    Raises NothingFound.
     """
     entrances = Entrances(feature_slice, graphs, executed_tests)
     candidates = find_candidates(feature_slice, graphs, executed_tests, charge, entrances)
-    if not candidates:
+    if not candidates and not named:
         raise nothing_unique(feature_slice, distribution, charge)
-    ways_in = _common(entrances, len(executed_tests))
-    chosen = _cheapest(candidates, ways_in, entrances, len(executed_tests), size(feature_slice.union))
-    uncovered = _named(executed_tests, ~reduce(or_, (candidate.noticed for candidate in chosen)))
+    count, most = len(executed_tests), size(feature_slice.union)
+    own = _cheapest(candidates, _common(entrances, count), entrances, count, most)
+    chosen = list(named) or _bounded(own, candidates, max_hooks)
     places = [(candidate, place) for candidate in chosen for place in candidate.places]
     hook_points = tuple(
         HookPoint(
@@ -66,19 +72,41 @@ def choose_hook_points(
             line=place.line,
             offset=place.offset,
             digest=candidate.graph.digest,
-            why=explain(candidate, place, tests=len(executed_tests), charge=charge),
+            why=explain(candidate, place, tests=count, charge=charge, is_named=bool(named)),
             covers=_named(executed_tests, place.tests),
+            fires=candidate.fires(place),
         )
         for number, (candidate, place) in enumerate(places, 1)
     )
-    return Choice(hook_points=hook_points, warnings=warn(chosen, executed_tests), uncovered=uncovered)
+    return Choice(
+        hook_points=hook_points,
+        alternatives=list_alternatives([*own, *candidates] if named else candidates, chosen, count, most),
+        warnings=warn(chosen, executed_tests),
+        uncovered=_named(executed_tests, ~reduce(or_, (candidate.noticed for candidate in chosen))),
+    )
+
+
+def _bounded(own: list[Candidate], candidates: Sequence[Candidate], max_hooks: int | None) -> list[Candidate]:
+    """The choice itself, or where it is too large as many as may be that most tests pass together (greedy, so within 1 - 1/e of
+    the most: Nemhauser, Wolsey & Fisher, 1978)."""
+    if max_hooks is None or len(own) <= max_hooks:
+        return own
+    chosen: list[Candidate] = []
+    covered = 0
+    for _ in range(max_hooks):
+        best = max(candidates, key=lambda candidate: ((candidate.tests & ~covered).bit_count(), candidate in own))
+        if not best.tests & ~covered:
+            break
+        chosen.append(best)
+        covered |= best.tests
+    return chosen
 
 
 def _common(entrances: Entrances, tests: int) -> dict[CodeId, TestMask]:
     """The ways in that are no accident, with their tests."""
     enough = max(_FEWEST, _FEW * tests)
     ways_in = entrances.ways_in().items()
-    return {code: mask for code, mask in ways_in if mask.bit_count() >= enough and obscurity(code.qualname) < NAMELESS}
+    return {code: mask for code, mask in ways_in if mask.bit_count() >= enough and code.obscurity < NAMELESS}
 
 
 def _cheapest(

@@ -47,7 +47,8 @@ class Entrance:
 
 
 class Entrances:
-    """The entrances of the functions that are the feature's own, from their first instruction on."""
+    """The entrances of the functions in which the slice lies; some of them are the feature's own from their first
+    instruction on."""
 
     def __init__(self, feature_slice: FeatureSlice, graphs: Mapping[CodeId, ControlFlowGraph], tests: Sequence[str]) -> None:
         self._own = {
@@ -57,10 +58,13 @@ class Entrances:
         }
         self._found: dict[CodeId, Entrance] = defaultdict(Entrance)
         for number, test in enumerate(tests):
-            calls = {call.code: call for call in feature_slice.calls.get(test, ()) if call.code in self._own}
-            for turn, call in enumerate(calls.values()):
-                self._note(call, calls, 1 << number)
+            entered = [call for call in feature_slice.calls.get(test, ()) if call.code in feature_slice.union]
+            calls = {call.code: call for call in entered if call.code in self._own}
+            for turn, call in enumerate(entered):
                 self._found[call.code].turns[number] = turn
+                self._count(call, 1 << number)
+                if call.code in self._own:
+                    self._trace(call, calls, 1 << number)
 
     def of(self, code: CodeId) -> Entrance:
         """How ``code`` is entered; nothing is known of what ran in killed processes only."""
@@ -80,13 +84,16 @@ class Entrances:
             for caller in callers
         )
 
-    def _note(self, call: Call, calls: Mapping[CodeId, Call], test: TestMask) -> None:
+    def _count(self, call: Call, test: TestMask) -> None:
         found = self._found[call.code]
         found.callers.update(caller for caller in call.callers if caller is not None)
         if call.count == 1:
             found.once |= test
         else:
             found.more |= test
+
+    def _trace(self, call: Call, calls: Mapping[CodeId, Call], test: TestMask) -> None:
+        found = self._found[call.code]
         if any(caller not in self._own for caller in call.callers):
             found.outer |= test
         above = _above(call, calls)

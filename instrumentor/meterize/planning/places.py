@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from meterize.model.code import CodeId, InstructionMask
+from meterize.model.coverage import Executed
 from meterize.model.feature import Charge
 from meterize.model.flow import Block, ControlFlowGraph
-from meterize.model.slice import FeatureSlice
 
 TestMask: TypeAlias = int
 """A set of feature tests: bit *i* is the *i*-th of them."""
@@ -39,12 +39,12 @@ class Work:
 
 
 class Executions:
-    """Who executed what of the slice, turned round: from an instruction to the tests."""
+    """Who executed what, turned round: from an instruction to the tests."""
 
-    def __init__(self, feature_slice: FeatureSlice, tests: Sequence[str]) -> None:
+    def __init__(self, by_test: Mapping[str, Executed], tests: Sequence[str]) -> None:
         self._masks: dict[CodeId, list[tuple[InstructionMask, TestMask]]] = {}
         for number, test in enumerate(tests):
-            for code, mask in feature_slice.by_test.get(test, {}).items():
+            for code, mask in by_test.get(test, {}).items():
                 self._masks.setdefault(code, []).append((mask, 1 << number))
 
     def of(self, code: CodeId, offset: int) -> TestMask:
@@ -59,13 +59,18 @@ def find_work(graph: ControlFlowGraph, executions: Executions, charge: Charge) -
     A place is left out if another one is passed first by all the tests that pass it, unless that one lies deeper in loops.
     On success, work that has no clear end is left out as well.
     """
-    found: dict[int, Work] = {}
-    for block in graph.blocks:
-        head = _place(graph, block, block.hook_offset, block.line, executions)
-        ends = [head] if charge is Charge.ON_ENTRY else _ends(graph, block, executions) if head else []
-        if head and ends:
-            found[block.index] = Work(head=head, ends=tuple(end for end in ends if end))
+    works = ((block.index, work_at(graph, block, executions, charge)) for block in graph.blocks)
+    found = {index: work for index, work in works if work is not None}
     return [work for work in found.values() if not any(_includes(upper, work) for upper in _above(graph, work, found))]
+
+
+def work_at(graph: ControlFlowGraph, block: Block, executions: Executions, charge: Charge) -> Work | None:
+    """The work that begins in ``block``; None where no test passes it, no hook can stand there, or it has no clear end."""
+    head = _place(graph, block, block.hook_offset, block.line, executions)
+    if head is None:
+        return None
+    ends = [head] if charge is Charge.ON_ENTRY else _ends(graph, block, executions)
+    return Work(head=head, ends=tuple(ends)) if ends else None
 
 
 def _place(graph: ControlFlowGraph, block: Block, offset: int | None, line: int | None, executions: Executions) -> Place | None:

@@ -9,6 +9,7 @@ from typing import Final
 
 from meterize.errors import NothingFound
 from meterize.model.feature import Charge
+from meterize.model.plan import Fires
 from meterize.model.slice import FeatureSlice, size
 
 from .candidates import Candidate
@@ -28,10 +29,16 @@ _BEGINNINGS: Final = {
 }
 
 
-def explain(candidate: Candidate, place: Place, *, tests: int, charge: Charge) -> str:
+def explain(candidate: Candidate, place: Place, *, tests: int, charge: Charge, is_named: bool = False) -> str:
     """Why this place is right: who passes it, and what follows from it."""
     name = candidate.graph.code.qualname
     who = _who(place.tests.bit_count(), tests, "passes", "pass")
+    if is_named:
+        others = candidate.rest_tests
+        rest = (
+            f"{others} rest test{'s' * (others != 1)} {'does' if others == 1 else 'do'} too" if others else "no rest test does"
+        )
+        return f"It was named by hand (--at): {who} here, and {rest}. {_how_often(candidate.fires(place))}"
     if candidate.whole:
         runs = f"No rest test enters {name}; {who} here."
         where = _BEGINNINGS[candidate.graph.kind]
@@ -43,7 +50,21 @@ def explain(candidate: Candidate, place: Place, *, tests: int, charge: Charge) -
     others = candidate.leads_to - 1
     leads = f", and nothing else leads to {others} more of its instructions." if others > 0 else "."
     loop = " It is inside a loop." if place.loop_depth else ""
-    return f"{runs} {where}{leads}{loop}"
+    return f"{runs} {where}{leads}{loop} {_how_often(candidate.fires(place))}"
+
+
+def _how_often(fires: Fires) -> str:
+    """For people: in how many tests it fires once, and in how many more often."""
+    parts = [
+        f"{how} in {_each(count)}"
+        for how, count in (("once", fires.once), ("more often", fires.more), ("at an unknown rate", fires.unknown))
+        if count
+    ]
+    return f"It fires {', '.join(parts)}."
+
+
+def _each(count: int) -> str:
+    return "one test" if count == 1 else f"each of {count} tests"
 
 
 def warn(chosen: Sequence[Candidate], tests: Sequence[str]) -> tuple[str, ...]:
@@ -54,6 +75,8 @@ def warn(chosen: Sequence[Candidate], tests: Sequence[str]) -> tuple[str, ...]:
         *_several(chosen, tests),
         *_overlaps(chosen, tests),
         *_loops(chosen),
+        *_recursions(chosen),
+        *_shared(chosen),
     )
 
 
@@ -132,6 +155,18 @@ def _loops(chosen: Sequence[Candidate]) -> Iterator[str]:
     inside = [_where(candidate) for candidate in chosen if candidate.loop_depth]
     if inside:
         yield f"inside a loop, so that one use may count several times: {_some(inside)}."
+
+
+def _recursions(chosen: Sequence[Candidate]) -> Iterator[str]:
+    found = [_where(candidate) for candidate in chosen if candidate.whole and candidate.entrance.recursive]
+    if found:
+        yield f"calls itself, so that one use may count several times: {_some(found)}. Is there a caller to hook instead?"
+
+
+def _shared(chosen: Sequence[Candidate]) -> Iterator[str]:
+    for candidate in chosen:
+        if candidate.rest_tests:
+            yield f"{candidate.rest_tests} rest tests pass {_where(candidate)} too: verify will name them."
 
 
 def _where(candidate: Candidate) -> str:

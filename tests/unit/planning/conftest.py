@@ -6,7 +6,7 @@ import contextlib
 import opcode
 import sys
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import CodeType, FrameType
 
 import pytest
@@ -14,11 +14,11 @@ import pytest
 from meterize.cpython.identity import code_id, walk
 from meterize.flow import build_graph
 from meterize.model.code import CodeId
-from meterize.model.coverage import CoverageRecord, Outcome, TestRecord
+from meterize.model.coverage import ENOUGH_CALLS, Call, CoverageRecord, Outcome, TestRecord
 from meterize.model.feature import Charge
 from meterize.model.flow import ControlFlowGraph
 from meterize.model.slice import FeatureSlice
-from meterize.planning import Choice, choose_hook_points
+from meterize.planning import Choice, choose_hook_points, name_candidates
 from meterize.slicing import select_tests, slice_feature
 
 FILE = "package/module.py"
@@ -47,9 +47,15 @@ class SmallPackage:
         tests = []
         for name, call in calls.items():
             expression = compile(call, "<test>", "eval", dont_inherit=True)
+            with _entered(self.codes) as entered, contextlib.suppress(LookupError, ValueError):
+                eval(expression, scope)
             with _noted(self.codes) as executed, contextlib.suppress(LookupError, ValueError):
                 eval(expression, scope)
-            tests.append(TestRecord(id=name, outcome=Outcome.PASSED, executed=executed))
+            calls = tuple(
+                Call(code=code, count=min(len(callers), ENOUGH_CALLS), callers=frozenset(callers))
+                for code, callers in entered.items()
+            )
+            tests.append(TestRecord(id=name, outcome=Outcome.PASSED, executed=executed, calls=calls))
         return CoverageRecord(command="script", tests=tuple(tests), outside=outside, exit_code=0, seconds=0.0)
 
     def slice(self, with_calls: Mapping[str, str], without_calls: Mapping[str, str]) -> tuple[FeatureSlice, tuple[str, ...]]:
@@ -57,12 +63,51 @@ class SmallPackage:
         return slice_feature(with_run, without_run), select_tests(with_run, without_run).feature_tests
 
     def choose(
-        self, with_calls: Mapping[str, str], without_calls: Mapping[str, str], charge: Charge = Charge.ON_ENTRY
+        self,
+        with_calls: Mapping[str, str],
+        without_calls: Mapping[str, str],
+        charge: Charge = Charge.ON_ENTRY,
+        at: Sequence[str] = (),
+        max_hooks: int | None = None,
     ) -> Choice:
-        feature_slice, tests = self.slice(with_calls, without_calls)
+        with_run, without_run = self.run(with_calls), self.run(without_calls)
+        feature_slice = slice_feature(with_run, without_run)
+        selection = select_tests(with_run, without_run)
+        users = {test.id: test.executed for test in with_run.tests if test.id in selection.feature_tests}
+        others = {test.id: test.executed for test in without_run.tests}
         return choose_hook_points(
-            feature_slice, self.graphs, feature="f", distribution="d", charge=charge, executed_tests=tests
+            feature_slice,
+            self.graphs,
+            feature="f",
+            distribution="d",
+            charge=charge,
+            executed_tests=selection.feature_tests,
+            named=name_candidates(at, self.graphs, feature_slice, users, others, charge),
+            max_hooks=max_hooks,
         )
+
+
+@contextlib.contextmanager
+def _entered(codes: Mapping[CodeId, CodeType]) -> Iterator[dict[CodeId, list[CodeId | None]]]:
+    """The callers of each call of each function, in the order of first calls."""
+    known = {code: name for name, code in codes.items()}
+    found: dict[CodeId, list[CodeId | None]] = {}
+    begun: set[FrameType] = set()
+
+    def profile(frame: FrameType, event: str, argument: object) -> None:
+        if event == "call" and frame.f_code in known and frame not in begun:  # a generator goes on with a call, too
+            begun.add(frame)
+            above = frame.f_back
+            while above is not None and above.f_code not in known:
+                above = above.f_back
+            found.setdefault(known[frame.f_code], []).append(known[above.f_code] if above else None)
+
+    before = sys.getprofile()
+    sys.setprofile(profile)
+    try:
+        yield found
+    finally:
+        sys.setprofile(before)
 
 
 @contextlib.contextmanager

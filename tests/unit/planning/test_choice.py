@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from meterize.errors import NothingFound
+from meterize.model.code import CodeId
 from meterize.model.feature import Charge
 from meterize.planning import Choice, choose_hook_points
 
@@ -160,9 +161,8 @@ def test_generators_and_coroutines_are_hooked_where_they_begin(package) -> None:
     ],
 )
 def test_well_known_names_come_first(better: str, worse: str) -> None:
-    from meterize.planning.candidates import obscurity
-
-    assert obscurity(better) < obscurity(worse)
+    codes = [CodeId(file="m.py", qualname=name, first_line=1) for name in (better, worse)]
+    assert codes[0].obscurity < codes[1].obscurity
 
 
 def test_module_and_class_bodies_are_never_hooked(package) -> None:
