@@ -15,7 +15,7 @@ from pathlib import Path
 
 from meterize.cpython.pyc import compile_module, dump_pyc
 from meterize.errors import MeterizeError
-from meterize.installed import RuntimeSource, apply, locate, needs_recovery, recover, strip
+from meterize.installed import RuntimeSource, Wanted, apply_all, locate, needs_recovery, recover, strip
 from meterize.model.feature import Policy
 from meterize.model.manifest import MeteredPlan
 from meterize.model.rewritten import RewrittenModule
@@ -99,12 +99,17 @@ def modules(package, note, files):
     return found
 
 
-def instrument(site, name, note, files, runtime):
+def wish(site, name, note, files):
     package = locate(name, [str(site)])
     plan = MeteredPlan(
         feature="x", policy=Policy.ONCE, plan_digest="", plan_path="x.toml", hook_points=(), plan_text=f"[{note}]\n"
     )
-    apply(package, modules(package, note, files), [plan], runtime=RuntimeSource(folder=Path(runtime), version=note))
+    return Wanted(package=package, modules=modules(package, note, files), plans=[plan])
+
+
+def instrument(site, names, note, files, runtime):
+    wanted = [wish(site, name, note, [file for file in files if file.startswith(name)]) for name in names]
+    apply_all(wanted, runtime=RuntimeSource(folder=Path(runtime), version=note))
 
 
 def use(site):
@@ -136,7 +141,7 @@ def perform(command):
 def child(command):
     """One command; the answer on the last line of stdout."""
     if user := command.get("user"):
-        locate(command["with"][0], [command["site"]])  # imports what it needs while that can be read
+        locate(command["with"][0][0], [command["site"]])  # imports what it needs while that can be read
         os.setgid(user)
         os.setuid(user)
     time.time_ns = lambda: NOW_NS

@@ -111,7 +111,6 @@ MUTATIONS = {
     "wrong digest": (put("digest", f'"{"0" * 64}"'), 4, "plan-out-of-date", "plan_watering"),
     "other function": (put("qualname", '"share_tank"'), 4, "plan-out-of-date", "share_tank"),
     "no such function": (put("qualname", '"nothing"'), 4, "plan-out-of-date", "nothing"),
-    "other first line": (put("first_line", "99"), 4, "plan-out-of-date", "99"),
     "line zero": (put("line", "-1"), 2, "plan-invalid", "line"),
     "test of nobody": (put("covers", '["nobody"]\nignored = ['), 2, "plan-invalid", ""),
     # files

@@ -27,7 +27,7 @@ FILES = {
     "shop/deep/end.py": "X = 7\n",
     "cafe/__init__.py": "",
 }
-CART, MONEY, END = "shop/cart.py", "shop/money.py", "shop/deep/end.py"
+CART, MONEY, END, CAFE = "shop/cart.py", "shop/money.py", "shop/deep/end.py", "cafe/__init__.py"
 
 
 class Bench:
@@ -57,9 +57,9 @@ class Bench:
     def answer(self):
         return json.loads(self.process.stdout.readline())
 
-    def instrument(self, note, *files, name="shop", **options):
+    def instrument(self, note, *files, names=("shop",), **options):
         runtime = str(self.folder / f"runtime-{note}" / "meterize_hooks")
-        return self.do("instrument", argument=[name, note, list(files), runtime], **options)
+        return self.do("instrument", argument=[names, note, list(files), runtime], **options)
 
     def build(self):
         """Two installed packages, compiled in part, long ago; two versions of the runtime."""
@@ -122,7 +122,8 @@ def without_new_times(tree, *references):
 SCENARIOS = {
     "first-instrument": lambda bench, **how: bench.instrument("1", CART, END, **how),
     "instrument-again": lambda bench, **how: bench.instrument("2", MONEY, END, **how),
-    "second-package": lambda bench, **how: bench.instrument("2", "cafe/__init__.py", name="cafe", **how),
+    "second-package": lambda bench, **how: bench.instrument("2", CAFE, names=("cafe",), **how),
+    "two-packages": lambda bench, **how: bench.instrument("2", MONEY, CAFE, names=("shop", "cafe"), **how),
     "strip": lambda bench, **how: bench.do("strip", argument="shop", **how),
 }
 
@@ -304,9 +305,9 @@ def test_several_at_once_take_turns(bench):
     rivals = [Bench(bench.folder) for _ in range(4)]
     try:
         for number, rival in enumerate(rivals):
-            name, file = (("shop", CART), ("cafe", "cafe/__init__.py"))[number % 2]
+            name, file = (("shop", CART), ("cafe", CAFE))[number % 2]
             runtime = str(bench.folder / "runtime-1" / "meterize_hooks")
-            rival.send("instrument", argument=[name, "1", [file], runtime])
+            rival.send("instrument", argument=[[name], "1", [file], runtime])
         answers = [rival.answer() for rival in rivals]
         # On a slow machine one may have waited too long: then it says so, and that is all.
         assert {answer.get("slug") for answer in answers} <= {None, "locked"}

@@ -30,25 +30,34 @@ _JUMP: Final = re.compile(r"(\S+) .*\(to \d+\)$")
 @click.argument("plan", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--policy", type=click.Choice([p.value for p in Policy]),
               help="once: fire once a process, then be gone; every: count every use.  [default: as in PLAN]")  # fmt: skip
+@click.option("--feature", "features", multiple=True, metavar="NAME",
+              help="Only this feature of PLAN; may be given several times.  [default: all]")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Change nothing; show the bytecode before and after, side by side.")
 @output.json_option
 @click.pass_obj
-def instrument(target: Target, plan: Path, policy: str | None, dry_run: bool, as_json: bool) -> None:
-    """Rewrite the bytecode of the package that PLAN is for, all or nothing. Its source is never touched.
+def instrument(target: Target, plan: Path, policy: str | None, features: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
+    """Rewrite the bytecode of the packages that PLAN is for, all or nothing. Their source is never touched.
+
+    Another version of a package than the one that PLAN was made for is fine where the hooked code is the same; if it is not,
+    nothing is done, and the error lists what changed.
 
     \b
     Example:
       meterize instrument tablib.xlsx.plan.toml --policy every
     """
-    done = put_in(plan, target=target, policy=Policy(policy) if policy else None, dry_run=dry_run)
+    done = put_in(plan, target=target, policy=Policy(policy) if policy else None, features=features, dry_run=dry_run)
     if as_json:
-        output.print_json(as_mapping(done))
-    else:
-        _show(done)
+        answers = [as_mapping(each) for each in done]
+        output.print_json(answers[0] if len(answers) == 1 else {"features": answers})
+        return
+    for each in done:
+        _show(each)
+    if any(each.changed for each in done) and not done[0].dry_run:
+        output.say("[dim]Processes that start from now on are metered; restart the running ones.[/]")
 
 
 def as_mapping(done: Instrumentation) -> dict[str, Any]:
-    """The JSON answer."""
+    """The JSON answer for one feature."""
     return {
         "package": {
             "name": done.package.import_name,
@@ -97,7 +106,6 @@ def _show(done: Instrumentation) -> None:
         console.print(
             f"Metered ([bold]{done.policy.value}[/]): the bytecode of {escape(files)}. No source was touched.", soft_wrap=True
         )
-        output.say("[dim]Processes that start from now on are metered; restart the running ones.[/]")
     else:
         console.print("Metered already by this very plan: nothing was changed.")
 

@@ -1,6 +1,6 @@
 """Where a package lives in an environment: find it; write, watch and restore its compiled files, all or nothing."""
 
-from .application import apply, preview
+from .application import Wanted, apply, apply_all, preview
 from .exclusion import lock
 from .inspection import inspect, notices
 from .location import locate
@@ -11,7 +11,9 @@ from .transaction import needs_recovery, recover
 
 __all__ = [
     "RuntimeSource",
+    "Wanted",
     "apply",
+    "apply_all",
     "inspect",
     "locate",
     "lock",

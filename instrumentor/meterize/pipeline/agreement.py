@@ -54,8 +54,13 @@ def require_agreement(plan: HookPlan, package: Package) -> None:
     for point in plan.hook_points:
         if not of_feature.fullmatch(point.id):
             raise _disagreement(f"the hook's id {point.id!r} should be {plan.distribution}/{plan.feature}/ and a number")
-        if point.code.file not in package.modules:
+        if point.code.file not in package.modules and not _may_be_gone(point.code.file, plan, package):
             raise _disagreement(f"hook {point.id}: {point.code.file} is no module of {package.import_name}")
+
+
+def _may_be_gone(file: str, plan: HookPlan, package: Package) -> bool:
+    """Another version than the one that the plan was made for may lack a module: that is no contradiction."""
+    return plan.version != package.version and file.startswith(f"{package.import_name.replace('.', '/')}/")
 
 
 def _disagreement(what: str) -> UsageError:

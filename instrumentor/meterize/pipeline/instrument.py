@@ -1,20 +1,25 @@
-"""Put a plan's hooks into the installed package, all or nothing."""
+"""Put a plan's hooks into the installed packages, all or nothing."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from meterize.cpython.versions import CACHE_TAG
-from meterize.installed import apply, lock, preview
+from meterize.errors import UsageError
+from meterize.installed import RuntimeSource, Wanted, apply_all, lock, preview
 from meterize.model.feature import Policy
-from meterize.model.manifest import Manifest, MeteredPlan
+from meterize.model.manifest import MeteredPlan
 from meterize.model.package import Package
-from meterize.model.plan import HookPlan
+from meterize.model.plan import HookPlan, HookPoint
 from meterize.model.report import Instrumentation, PlacedHook
 from meterize.plan_file import check_interpreter, digest_plan, read_plans, render_plans
 
 from .agreement import refuse_own, require_agreement
+from .fitting import fit_plans, fit_points
 from .rewrite import describe_changes, placed_hooks, rewrite_package
 from .runtime import runtime_source
 from .sources import PackageCode
@@ -22,66 +27,138 @@ from .status import manifest_of
 from .target import Target
 
 
-def instrument(plan_path: Path, *, target: Target, policy: Policy | None = None, dry_run: bool = False) -> Instrumentation:
-    """Rewrite the modules that the plan hooks, beside other features of the package that are metered already.
+def instrument(
+    plan_path: Path,
+    *,
+    target: Target,
+    policy: Policy | None = None,
+    features: Collection[str] = (),
+    dry_run: bool = False,
+) -> tuple[Instrumentation, ...]:
+    """Rewrite the modules that the plan hooks, beside other features of the packages that are metered already.
 
-    ``policy`` overrules the plan's. Raises UsageError (the plan), TargetError (the environment).
+    All features of the plan, or those named in ``features``, whatever their packages: all of them or none. ``policy`` overrules
+    the plan's. Raises UsageError (the plan), TargetError (the environment).
     """
-    [plan, *_] = read_plans(plan_path)
-    if policy is not None:
-        plan = dataclasses.replace(plan, policy=policy)
-    check_interpreter(plan, CACHE_TAG)
-    package = target.package(plan.package)
-    refuse_own(package)
-    require_agreement(plan, package)
-    code = PackageCode(package)
+    plans = [plan if policy is None else dataclasses.replace(plan, policy=policy) for plan in _chosen(plan_path, features)]
+    check_interpreter(plans[0], CACHE_TAG)
+    packages = {name: target.package(name) for name in dict.fromkeys(plan.package for plan in plans)}
+    for plan in plans:
+        refuse_own(packages[plan.package])
+        require_agreement(plan, packages[plan.package])
     runtime = runtime_source(target)
-    with lock(package.site):  # what else is metered must not change between here and there
-        plans = (*_other_features(manifest_of(package), package, plan), _metered(plan, plan_path))
-        modules = rewrite_package(code, plans)
-        changed = preview(package, modules, plans, runtime=runtime)
-        if changed and not dry_run:
-            apply(package, modules, plans, runtime=runtime)
-    hooks = placed_hooks(plan, modules)
-    return Instrumentation(
-        package=package,
-        feature=plan.feature,
-        policy=plan.policy,
-        dry_run=dry_run,
-        changed=changed,
-        files=tuple(sorted({point.code.file for point in plan.hook_points})),
-        hooks=hooks,
-        changes=describe_changes(code, plans) if dry_run else (),
-        warnings=tuple(_warnings(plan, package, hooks)),
+    with ExitStack() as locks:  # what else is metered must not change between here and there
+        for site in sorted({package.site for package in packages.values()}):
+            locks.enter_context(lock(site))
+        works = [_prepare(own, packages[own[0].package], plan_path, runtime) for own in _by_distribution(plans)]
+        if not dry_run:
+            apply_all([work.wanted for work in works if work.changed], runtime=runtime)
+    done = {(plan.distribution, plan.feature): report for work in works for plan, report in _report(work, packages, dry_run)}
+    return tuple(done[plan.distribution, plan.feature] for plan in plans)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """What is to be done with one distribution: ``fitted`` are its features of the plan, as they fit the installed code."""
+
+    code: PackageCode
+    plans: tuple[HookPlan, ...]
+    fitted: tuple[HookPlan, ...]
+    wanted: Wanted
+    changed: bool
+    warnings: tuple[str, ...]
+
+
+def _chosen(plan_path: Path, features: Collection[str]) -> tuple[HookPlan, ...]:
+    plans = read_plans(plan_path)
+    known = list(dict.fromkeys(plan.feature for plan in plans))
+    for name in features:
+        if name not in known:
+            raise UsageError(
+                f"{plan_path} holds no feature {name!r}",
+                slug="no-such-feature",
+                hint=f"It holds {', '.join(map(repr, known))}.",
+            )
+    return tuple(plan for plan in plans if not features or plan.feature in features)
+
+
+def _by_distribution(plans: Sequence[HookPlan]) -> list[list[HookPlan]]:
+    distributions = dict.fromkeys(plan.distribution for plan in plans)
+    return [[plan for plan in plans if plan.distribution == each] for each in distributions]
+
+
+def _prepare(plans: Sequence[HookPlan], package: Package, plan_path: Path, runtime: RuntimeSource) -> _Work:
+    code = PackageCode(package)
+    fitted = fit_plans(plans, code)
+    others, warnings = _other_features(package, code, [plan.feature for plan in plans])
+    own = (_metered(plan, points.hook_points, plan_path) for plan, points in zip(plans, fitted, strict=True))
+    metered = (*others, *own)
+    modules = rewrite_package(code, metered)
+    return _Work(
+        code=code,
+        plans=tuple(plans),
+        fitted=fitted,
+        wanted=Wanted(package=package, modules=modules, plans=metered),
+        changed=preview(package, modules, metered, runtime=runtime),
+        warnings=warnings,
     )
 
 
-def _metered(plan: HookPlan, path: Path) -> MeteredPlan:
+def _metered(plan: HookPlan, points: tuple[HookPoint, ...], path: Path) -> MeteredPlan:
+    """The plan as it was reviewed, with its places where they are now."""
     return MeteredPlan(
         feature=plan.feature,
         policy=plan.policy,
         plan_digest=digest_plan(plan),
         plan_path=str(path.resolve()),
-        hook_points=plan.hook_points,
+        hook_points=points,
         plan_text=render_plans((plan,)),
     )
 
 
-def _other_features(manifest: Manifest | None, package: Package, plan: HookPlan) -> tuple[MeteredPlan, ...]:
-    """What stays metered: the other plans, unless they are for code that an upgrade has taken away."""
-    if manifest is None or manifest.version != package.version or manifest.interpreter != CACHE_TAG:
-        return ()
-    return tuple(other for other in manifest.plans if other.feature != plan.feature)
+def _other_features(
+    package: Package, code: PackageCode, features: Collection[str]
+) -> tuple[tuple[MeteredPlan, ...], tuple[str, ...]]:
+    """What stays metered: the other plans, unless an upgrade or an edit has changed their code; and sentences about those."""
+    manifest = manifest_of(package)
+    kept, warnings = [], []
+    for other in manifest.plans if manifest is not None and manifest.interpreter == CACHE_TAG else ():
+        if other.feature in features:
+            continue
+        points, changes = fit_points(other.hook_points, code)
+        if changes:
+            warnings.append(f"{other.feature!r} was metered too and no longer is, analyze it again: {'; '.join(changes)}")
+        else:
+            kept.append(dataclasses.replace(other, hook_points=points))
+    return tuple(kept), tuple(warnings)
 
 
-def _warnings(plan: HookPlan, package: Package, hooks: tuple[PlacedHook, ...]) -> list[str]:
-    found = []
-    if plan.version != package.version:
-        found.append(
-            f"made for {plan.distribution} {plan.version}, and {package.version} is installed; the hooked code is the same"
+def _report(work: _Work, packages: Mapping[str, Package], dry_run: bool) -> Iterator[tuple[HookPlan, Instrumentation]]:
+    changes = describe_changes(work.code, work.wanted.plans) if dry_run else ()
+    for plan, fitted in zip(work.plans, work.fitted, strict=True):
+        package = packages[plan.package]
+        hooks = placed_hooks(fitted, work.wanted.modules)
+        files = {point.code.file for point in fitted.hook_points}
+        yield (
+            plan,
+            Instrumentation(
+                package=package,
+                feature=plan.feature,
+                policy=plan.policy,
+                dry_run=dry_run,
+                changed=work.changed,
+                files=tuple(sorted(files)),
+                hooks=hooks,
+                changes=tuple(change for change in changes if change.file in files),
+                warnings=(*_warnings(plan, package, hooks), *work.warnings),
+            ),
         )
+
+
+def _warnings(plan: HookPlan, package: Package, hooks: tuple[PlacedHook, ...]) -> Iterator[str]:
+    if plan.version != package.version:
+        yield f"made for {plan.distribution} {plan.version}, and {package.version} is installed; the hooked code is the same"
     for hook in hooks:
         levels = " and ".join("-" + "O" * level for level in hook.missing_at)
         if levels:
-            found.append(f"{hook.id} has no place in code compiled with {levels}: processes run so are not metered there")
-    return found
+            yield f"{hook.id} has no place in code compiled with {levels}: processes run so are not metered there"

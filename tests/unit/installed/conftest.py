@@ -176,3 +176,8 @@ def runtime(tmp_path: Path) -> Callable[..., RuntimeSource]:
         return RuntimeSource(folder=folder, version=version)
 
     return make
+
+
+@pytest.fixture(name="snapshot")
+def _snapshot() -> Callable[[Path], Tree]:
+    return snapshot
