@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from pathlib import Path
 
 import pytest
+
+from meterize.plan_file import read_plans, write_plans
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "json-output.md"
 COMMANDS = ("analyze", "instrument", "status", "verify", "usage", "strip")
@@ -41,8 +44,40 @@ def printed(value, at=""):
     return set()
 
 
+ODD = """
+import builtins, unittest
+from greenhouse import Reading, forecast, plan_watering
+DRY = Reading(bed='basil', hour=9, air=20, humidity=80, moisture=40)
+class T(unittest.TestCase):
+    def test_twice(self): [plan_watering([DRY], tank=9) for _ in range(2)]
+    def test_both(self): plan_watering([DRY], tank=9), list(forecast([DRY]))
+    def test_odd(self): self.assertFalse(hasattr(builtins, "__meterize__"))
+"""
+
+
+def _odd_plan(lab, path, plan_text):
+    """Two features told apart by hand: one has another's place as a second hook, and a test that notices that."""
+    (lab.work / "test_odd.py").write_text(ODD)
+    plans = {}
+    for feature in ("irrigation", "forecast", "stations"):
+        (lab.work / "odd.toml").write_text(plan_text(feature))
+        [plans[feature]] = read_plans(lab.work / "odd.toml")
+    lab.ask("instrument", lab.work / "odd.toml", "--policy", "every")
+    own, theirs = plans["irrigation"].hook_points, plans["forecast"].hook_points[0]
+    odd = dataclasses.replace(
+        plans["irrigation"],
+        with_command="python -m unittest test_odd",
+        cwd=str(lab.work),
+        hook_points=(*own, dataclasses.replace(theirs, id=own[0].id[:-1] + "2", covers=())),
+    )
+    write_plans([odd], lab.work / "odd.toml")
+    lab.ask("instrument", lab.work / "odd.toml", "--policy", "every")
+    write_plans([dataclasses.replace(odd, against=("stations",)), plans["stations"]], lab.work / "odd.toml")
+    return lab.work / "odd.toml"
+
+
 @pytest.fixture(scope="module")
-def answers(workshop, tmp_path_factory, make_lab):
+def answers(workshop, tmp_path_factory, make_lab, plan_text):
     """Every command's answers in situations that between them fill every list."""
     lab = make_lab(workshop, tmp_path_factory.mktemp("answers") / "lab")
     found = {name: [] for name in COMMANDS}
@@ -53,6 +88,7 @@ def answers(workshop, tmp_path_factory, make_lab):
     found["instrument"].append(lab.ask("instrument", plan, "--policy", "every"))
     found["status"].append(lab.ask("status", code=1, PYTHONPYCACHEPREFIX=str(lab.root / "elsewhere")))
     found["verify"].append(lab.ask("verify", plan))
+    found["verify"] += lab.ask("verify", _odd_plan(lab, plan, plan_text), code=1)["features"]
     lab.spool.mkdir(exist_ok=True)
     data = {"reason": "not-armed", "package": "greenhouse", "feature": "irrigation", "hook": "h", "value": 1}
     event = {"type": "meterize.lost", "source": "urn:meterize:1", "id": "1", "time": "2026-01-01T00:00:00Z", "data": data}

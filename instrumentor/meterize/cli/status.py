@@ -9,7 +9,7 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from meterize.model.report import PackageStatus
+from meterize.model.report import FeatureProof, PackageStatus, Proven
 from meterize.pipeline import Target
 from meterize.pipeline import status as look
 
@@ -53,8 +53,20 @@ def as_mapping(found: PackageStatus) -> dict[str, Any]:
         "site": str(found.site),
         "intact": found.intact,
         "features": [
-            {"feature": p.feature, "policy": p.policy.value, "plan": p.plan_path, "hooks": len(p.hook_points)}
-            for p in manifest.plans
+            {
+                "feature": plan.feature,
+                "policy": plan.policy.value,
+                "plan": plan.plan_path,
+                "hooks": len(plan.hook_points),
+                "evidence": {
+                    "state": proof.state.value,
+                    "path": str(proof.path),
+                    "verdict": proof.verdict or None,
+                    "time": proof.time or None,
+                    "digest": proof.digest or None,
+                },
+            }
+            for plan, proof in zip(manifest.plans, found.proofs, strict=True)
         ],
         "files": [
             {
@@ -72,6 +84,21 @@ def as_mapping(found: PackageStatus) -> dict[str, Any]:
     }
 
 
+_UNPROVEN = {
+    Proven.NONE: "no verdict yet: meterize verify PLAN",
+    Proven.OTHER_PLAN: "the verdict beside the plan is of another plan: verify again",
+    Proven.OTHER_BYTES: "the verdict beside the plan is of other code than lies here: verify again",
+    Proven.UNREADABLE: "the verdict beside the plan cannot be read: verify again",
+}
+
+
+def _proof(proof: FeatureProof) -> str:
+    if proof.state is not Proven.CURRENT:
+        return f"[yellow]{_UNPROVEN[proof.state]}[/]"
+    style = "green" if proof.verdict == "passed" else "red"
+    return f"verdict [{style}]{proof.verdict}[/] for this plan and these files, {escape(proof.time)}"
+
+
 def _show(found: PackageStatus) -> None:
     console = output.stdout()
     manifest = found.manifest
@@ -79,10 +106,11 @@ def _show(found: PackageStatus) -> None:
     console.print(
         f"[bold]{escape(manifest.distribution)} {escape(manifest.version)}[/] [dim]{escape(str(found.site))}[/]: {verdict}"
     )
-    for plan in manifest.plans:
+    for plan, proof in zip(manifest.plans, found.proofs, strict=True):
         places = ", ".join(sorted({f"{point.code.qualname}:{point.line}" for point in plan.hook_points}))
         console.print(f"  feature [cyan]{escape(plan.feature)}[/], policy {plan.policy.value}: {escape(places)}")
         console.print(f"  [dim]by {escape(plan.plan_path)}[/]", soft_wrap=True)
+        console.print(f"  {_proof(proof)}", soft_wrap=True)
     table = Table(box=None, padding=(0, 2), show_header=False)
     for file in found.files:
         sign = "[green]✓[/]" if file.metered else "[red]✗[/]"

@@ -1,4 +1,4 @@
-"""``meterize verify``: both suites again, on the metered package."""
+"""``meterize verify``: both suites again, with hooks and without."""
 
 from __future__ import annotations
 
@@ -6,85 +6,125 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.markup import escape
-from rich.table import Table
 
-from meterize.model.report import SuiteRun, Verdict
+from meterize.model.verdict import RoundTrip, SuiteRun, TestGroup, Verdict, Verification
 from meterize.pipeline import Target
 from meterize.pipeline import verify as check
 
 from . import output
 from .options import timeout_option
+from .verdict import show
 
 FINDINGS = 1
-SHOWN_TESTS = 8
 
 
 @click.command()
 @click.argument("plan", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--evidence", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+    help="Write the evidence here [beside PLAN: NAME.verdict.json].",
+)  # fmt: skip
 @timeout_option
 @output.json_option
 @click.pass_obj
-def verify(target: Target, plan: Path, timeout: float | None, as_json: bool) -> int:
-    """Prove PLAN on the metered package: every feature test fires, no rest test does, and both suites still pass.
+def verify(target: Target, plan: Path, evidence: Path | None, timeout: float | None, as_json: bool) -> int:
+    """Prove PLAN on the metered package: every feature test fires, no rest test does, and nothing else changes.
 
-    The tests' uses are counted apart and never reach a bill. Exit code 1 if the verdict is "failed".
+    Both suites run with hooks, and without them on the original code, which only their own processes see. Then hooks come out
+    and go in again, on a copy of the files. The verdict and what it rests on are kept beside the plan. The tests' uses are
+    counted apart and never reach a bill. Exit code 1 if a verdict is "failed".
 
     \b
     Example:
       meterize verify tablib.xlsx.plan.toml
     """
     with output.progress(as_json=as_json) as progress:
-        verdict = check(plan, target=target, timeout=timeout, progress=progress)
+        found = check(plan, target=target, evidence=evidence, timeout=timeout, progress=progress)
     if as_json:
-        output.print_json(as_mapping(verdict))
+        output.print_json(as_mapping(found))
     else:
-        _show(verdict)
-    return 0 if verdict.passed else FINDINGS
+        show(found)
+    return 0 if found.passed else FINDINGS
 
 
-def as_mapping(verdict: Verdict) -> dict[str, Any]:
-    """The JSON answer."""
+def as_mapping(found: Verification) -> dict[str, Any]:
+    """The JSON answer: one feature's as it is, several in a list."""
+    trips = {trip.package.distribution: trip for trip in found.round_trips}
+    features = [_feature(verdict, trips[verdict.package.distribution]) for verdict in found.verdicts]
     return {
-        "verdict": "passed" if verdict.passed else "failed",
+        "verdict": _word(found.passed),
+        "plan": str(found.plan_path),
+        "cost": found.cost,
+        "evidence": {"path": str(found.evidence_path), "digest": found.evidence_digest},
+        **(features[0] if len(features) == 1 else {"features": features}),
+    }
+
+
+def _word(passed: bool) -> str:
+    return "passed" if passed else "failed"
+
+
+def _feature(verdict: Verdict, trip: RoundTrip) -> dict[str, Any]:
+    own = bool(verdict.plan.without_command)
+    return {
+        "verdict": _word(verdict.passed),
         "package": {
             "name": verdict.plan.package,
             "distribution": verdict.package.distribution,
             "version": verdict.package.version,
         },
         "feature": verdict.plan.feature,
-        "plan": str(verdict.plan_path),
-        "feature_tests": {"total": verdict.feature.total, "fired": verdict.feature.fired, "silent": list(verdict.feature.odd)},
-        "rest_tests": {"total": verdict.rest.total, "fired": verdict.rest.fired, "firing": list(verdict.rest.odd)},
-        "suites": {"with": _suite(verdict.with_suite), "without": _suite(verdict.without_suite)},
+        "feature_tests": {**_group(verdict.feature, "silent"), **_uses(verdict.feature)},
+        "rest_tests": _group(verdict.rest, "firing"),
+        "suites": {
+            "with": _suite(verdict.with_suite),
+            "without": _suite(verdict.rest_suites[0]) if own else None,
+            "against": [_suite(suite) for suite in verdict.rest_suites[own:]],
+        },
+        "tests": [
+            {
+                "id": test.id,
+                "side": test.side.value,
+                "must_fire": test.must_fire,
+                "before": test.before and test.before.value,
+                "after": test.after and test.after.value,
+                "fires": [{"hook": hook, "uses": uses} for hook, uses in sorted(test.fires.items())],
+            }
+            for test in verdict.tests
+        ],
+        "differences": [
+            {"command": each.command, "test": each.test, "what": each.what, "standing": each.standing.value}
+            for each in verdict.differences
+        ],
+        "failing_anyway": list(verdict.failing_anyway),
+        "round_trip": {"identical": not trip.problems, "files": len(trip.files), "problems": list(trip.problems)},
         "reasons": list(verdict.reasons),
         "warnings": list(verdict.warnings),
     }
 
 
+def _group(group: TestGroup, odd: str) -> dict[str, Any]:
+    return {"total": group.total, "fired": group.fired, odd: list(group.odd)}
+
+
+def _uses(group: TestGroup) -> dict[str, Any]:
+    least, median, most = group.spread or (None, None, None)
+    return {
+        "excused": list(group.excused),
+        "uses": {"least": least, "median": median, "most": most},
+        "repeated": [{"test": test, "uses": uses} for test, uses in group.repeated.items()],
+        "several_hooks": [{"test": test, "hooks": list(hooks)} for test, hooks in group.several_hooks.items()],
+    }
+
+
 def _suite(suite: SuiteRun) -> dict[str, Any]:
-    return {"command": suite.command, "exit_code": suite.exit_code, "passed": suite.exit_code == 0, "seconds": suite.seconds}
-
-
-def _show(verdict: Verdict) -> None:
-    console = output.stdout()
-    table = Table(title=f"{verdict.plan.distribution}, feature {verdict.plan.feature}", title_justify="left")
-    table.add_column("tests of")
-    for column in ("all", "fired", "should", "uses"):
-        table.add_column(column, justify="right")
-    for name, group, wanted in (("the feature", verdict.feature, "all"), ("the rest", verdict.rest, "none")):
-        style = "red" if group.odd else "green"
-        table.add_row(name, str(group.total), f"[{style}]{group.fired}[/]", wanted, str(sum(group.uses.values())))
-    console.print(table)
-    for name, suite in (("with", verdict.with_suite), ("without", verdict.without_suite)):
-        passes = "[green]passes[/]" if suite.exit_code == 0 else f"[red]fails ({suite.exit_code})[/]"
-        console.print(f"The --{name} suite {passes} on the metered package.")
-    for reason in verdict.reasons:
-        console.print(f"[red]✗[/] {escape(reason)}", soft_wrap=True)
-    for group, what in ((verdict.feature, "did not fire"), (verdict.rest, "fired")):
-        for test in group.odd[:SHOWN_TESTS]:
-            console.print(f"  [red]{what}:[/] {escape(test)}", soft_wrap=True)
-        if (more := len(group.odd) - SHOWN_TESTS) > 0:
-            console.print(f"  … and {more} more that {what} (--json lists all)")
-    output.warn(verdict.warnings)
-    console.print("Verdict: [bold green]passed[/]" if verdict.passed else "Verdict: [bold red]failed[/]")
+    return {
+        "command": suite.command,
+        "exit_code": suite.exit_code,
+        "passed": suite.exit_code == 0,
+        "seconds": suite.seconds,
+        "untouched_exit_code": suite.untouched_exit_code,
+        "untouched_seconds": suite.untouched_seconds,
+        "attempts": suite.attempts,
+        "output": list(suite.output),
+    }

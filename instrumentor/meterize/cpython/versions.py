@@ -19,6 +19,9 @@ IS_CPYTHON: Final = sys.implementation.name == "cpython"
 
 CACHE_TAG: Final = sys.implementation.cache_tag or ""
 
+RELEASE: Final = sys.version.split(maxsplit=1)[0]
+"""Such as ``3.12.1``, for people."""
+
 IS_FREE_THREADED: Final = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
 HAS_MONITORING: Final = _VERSION >= (3, 12)

@@ -5,6 +5,7 @@ from .exclusion import lock
 from .inspection import inspect, notices
 from .location import locate
 from .manifests import manifests
+from .rehearsal import copy_metered, file_digest, leftovers
 from .removal import strip
 from .runtime import RuntimeSource
 from .transaction import needs_recovery, recover
@@ -14,7 +15,10 @@ __all__ = [
     "Wanted",
     "apply",
     "apply_all",
+    "copy_metered",
+    "file_digest",
     "inspect",
+    "leftovers",
     "locate",
     "lock",
     "manifests",

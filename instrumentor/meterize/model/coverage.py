@@ -84,7 +84,7 @@ class TestFires:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FireRecord:
     """One run of a user's command on the metered package, or on its original code; ``outside`` are uses counted outside any
-    test, ``warned_outside`` the warnings there."""
+    test, ``warned_outside`` the warnings there; ``output`` are the last lines that the command wrote."""
 
     command: str
     tests: tuple[TestFires, ...]
@@ -94,3 +94,4 @@ class FireRecord:
     armed_hooks: frozenset[str]
     warnings: tuple[str, ...] = ()
     warned_outside: Mapping[str, int] = field(default_factory=dict)
+    output: tuple[str, ...] = ()

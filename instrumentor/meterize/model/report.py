@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -97,42 +96,27 @@ class Instrumentation:
     warnings: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SuiteRun:
-    """One of the two commands on the metered package; ``seconds`` is CPU time, children included."""
+class Proven(StrEnum):
+    """What the evidence beside a plan is worth: of this plan and these bytes (``current``), of others, or not to be read."""
 
-    command: str
-    exit_code: int
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TestGroup:
-    """The feature's tests, or the rest: ``fired`` of ``total`` used the feature. ``odd`` are the ids of those that should have
-    and did not, or did and should not have; ``uses`` are the uses of each that fired."""
-
-    __test__ = False
-
-    total: int
-    fired: int
-    odd: tuple[str, ...]
-    uses: Mapping[str, int]
+    CURRENT = "current"
+    OTHER_PLAN = "other-plan"
+    OTHER_BYTES = "other-bytes"
+    UNREADABLE = "unreadable"
+    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """Whether the hooks tell the feature from the rest; ``reasons`` says why not."""
+class FeatureProof:
+    """What ``verify`` left beside the plan of one feature; ``verdict``, ``time`` and ``digest`` (of the file) are of evidence
+    that is current."""
 
-    package: Package
-    plan: HookPlan
-    plan_path: Path
-    passed: bool
-    feature: TestGroup
-    rest: TestGroup
-    with_suite: SuiteRun
-    without_suite: SuiteRun
-    reasons: tuple[str, ...]
-    warnings: tuple[str, ...]
+    feature: str
+    state: Proven
+    path: Path
+    verdict: str = ""
+    time: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,3 +128,4 @@ class PackageStatus:
     files: tuple[FileState, ...]
     notices: tuple[Notice, ...]
     intact: bool
+    proofs: tuple[FeatureProof, ...] = ()

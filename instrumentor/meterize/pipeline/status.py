@@ -11,6 +11,7 @@ from meterize.model.manifest import Manifest
 from meterize.model.package import Package
 from meterize.model.report import PackageStatus
 
+from .past_verdicts import find_verdicts
 from .target import Target
 
 
@@ -49,7 +50,12 @@ def _inspect(site: Path, manifest: Manifest, target: Target) -> PackageStatus:
     files = inspect(site, manifest)
     odd = notices(site, manifest, search_path=target.search_path, environ=os.environ)
     return PackageStatus(
-        site=site, manifest=manifest, files=files, notices=odd, intact=not odd and all(file.metered for file in files)
+        site=site,
+        manifest=manifest,
+        files=files,
+        notices=odd,
+        intact=not odd and all(file.metered for file in files),
+        proofs=find_verdicts(site, manifest),
     )
 
 

@@ -1,48 +1,115 @@
-"""Run both suites on the metered package and judge whether the hooks tell the feature from the rest."""
+"""Run both suites on the metered package and on its original code, and judge whether the hooks tell the feature from the rest,
+change nothing else, and come out again."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from meterize.cpython.versions import CACHE_TAG
 from meterize.errors import TargetError
-from meterize.model.coverage import FireRecord, Outcome
+from meterize.evidence import evidence_file, require_place, write_evidence
+from meterize.model.manifest import Manifest, MeteredPlan
 from meterize.model.package import Package
 from meterize.model.plan import HookPlan
-from meterize.model.report import SuiteRun, TestGroup, Verdict
+from meterize.model.verdict import RoundTrip, SuiteRun, Verdict, Verification
 from meterize.plan_file import check_interpreter, read_plans
-from meterize.testruns import count_fires
 
-from .progress import Progress, of_stage
+from .evidence import describe
+from .judgement import judge
+from .progress import Progress
+from .round_trip import go_round, proven_files
+from .sources import PackageCode
 from .status import manifest_of, status
+from .suite_pairs import Pair, SuitePairs
 from .target import Target
+from .untouched import original_code
 
 
-def verify(plan_path: Path, *, target: Target, timeout: float | None = None, progress: Progress | None = None) -> Verdict:
-    """Judge a plan that is instrumented here. ``timeout`` bounds each suite, in seconds.
+def verify(
+    plan_path: Path,
+    *,
+    target: Target,
+    evidence: Path | None = None,
+    timeout: float | None = None,
+    progress: Progress | None = None,
+) -> Verification:
+    """Judge every feature of a plan that is instrumented here, and write down what that rests on: beside the plan, or to
+    ``evidence``. ``timeout`` bounds each run of a suite, in seconds.
 
     Raises UsageError (the plan), TargetError (the plan is not what is installed), TestsError (a suite did not run at all).
     """
-    [plan, *_] = read_plans(plan_path)
-    check_interpreter(plan, CACHE_TAG)
-    package = target.package(plan.package)
-    _require_installed(plan, package)
-    runs = [
-        count_fires(
-            command,
-            cwd=Path(plan.cwd),
-            package=package,
-            environment=target.run_environment(),
-            timeout=timeout,
-            on_progress=of_stage(progress, name),
-        )
-        for name, command in (("without", plan.without_command), ("with", plan.with_command))
+    plans = read_plans(plan_path)
+    for plan in plans:
+        check_interpreter(plan, CACHE_TAG)
+    evidence_path = evidence or evidence_file(plan_path)
+    packages = {name: target.package(name) for name in dict.fromkeys(plan.package for plan in plans)}
+    in_force = {name: _in_force([plan for plan in plans if plan.package == name], packages[name]) for name in packages}
+    require_place(evidence_path)
+    examined = [
+        _examine([plan for plan in plans if plan.package == name], package, in_force[name], target, timeout, progress)
+        for name, package in packages.items()
     ]
-    verdict = judge(plan, plan_path, package, with_run=runs[1], without_run=runs[0])
-    return dataclasses.replace(verdict, warnings=(*_disturbances(package, target), *verdict.warnings))
+    order = [(plan.distribution, plan.feature) for plan in plans]
+    verdicts = [verdict for each in examined for verdict in each[0]]
+    verdicts.sort(key=lambda verdict: order.index((verdict.plan.distribution, verdict.plan.feature)))
+    suites = tuple(suite for each in examined for suite in each[1])
+    found = Verification(
+        plan_path=plan_path,
+        verdicts=tuple(verdicts),
+        suites=suites,
+        round_trips=tuple(each[2] for each in examined),
+        cost=_cost(suites),
+        evidence_path=evidence_path,
+        evidence_digest="",
+    )
+    digest = write_evidence(evidence_path, describe(found), like=plan_path)
+    return dataclasses.replace(found, evidence_digest=digest)
+
+
+def _examine(
+    plans: Sequence[HookPlan],
+    package: Package,
+    manifest: Manifest,
+    target: Target,
+    timeout: float | None,
+    progress: Progress | None,
+) -> tuple[list[Verdict], tuple[SuiteRun, ...], RoundTrip]:
+    """All features of one package: every command once, the files before and after."""
+    code = PackageCode(package)
+    files = proven_files(package.site, manifest)
+    with ExitStack() as stack:
+        originals = stack.enter_context(original_code(code, manifest))
+        pairs = SuitePairs(package, originals, target, timeout, progress)
+        ran = [(plan, *_run(plan, plans, pairs)) for plan in plans]
+    round_trip = go_round(code, manifest, files)
+    digests = {metered.feature: metered.plan_digest for metered in manifest.plans}
+    disturbances = _disturbances(package, target)
+    verdicts = []
+    for plan, with_pair, rest_pairs in ran:
+        verdict = judge(
+            plan, digests[plan.feature], package, with_pair=with_pair, rest_pairs=rest_pairs, problems=round_trip.problems
+        )
+        verdicts.append(dataclasses.replace(verdict, warnings=(*disturbances, *verdict.warnings)))
+    return verdicts, pairs.suites(), round_trip
+
+
+def _run(plan: HookPlan, plans: Sequence[HookPlan], pairs: SuitePairs) -> tuple[Pair, tuple[Pair, ...]]:
+    """The feature's command and those of the rest, which go first: their own, and the features it is told apart from."""
+    of = f"{plan.feature}: " if len(plans) > 1 else ""
+    rest = [pairs.pair(plan.without_command, plan.cwd, f"{of}without")] if plan.without_command else []
+    with_pair = pairs.pair(plan.with_command, plan.cwd, f"{of}with")
+    others = [other for other in plans if other.feature in plan.against]
+    rest += [pairs.pair(other.with_command, other.cwd, f"{other.feature}: with") for other in others]
+    return with_pair, tuple(rest)
+
+
+def _cost(suites: Sequence[SuiteRun]) -> float | None:
+    """CPU time with hooks over that without, both suites and all attempts."""
+    untouched = sum(suite.untouched_seconds for suite in suites)
+    return sum(suite.seconds for suite in suites) / untouched if untouched else None
 
 
 def _disturbances(package: Package, target: Target) -> tuple[str, ...]:
@@ -53,81 +120,28 @@ def _disturbances(package: Package, target: Target) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*files, *notices)))
 
 
-def judge(plan: HookPlan, plan_path: Path, package: Package, *, with_run: FireRecord, without_run: FireRecord) -> Verdict:
-    """Passed: both suites pass, every feature test fires, no rest test does."""
-    uses = _uses(plan, with_run, without_run)
-    users = _users(plan, with_run, without_run)
-    feature = _group({test: count for test, count in uses.items() if test in users}, should_fire=True)
-    rest = _group({test: count for test, count in uses.items() if test not in users}, should_fire=False)
-    reasons = (*_suite_reasons("with", with_run), *_suite_reasons("without", without_run), *_group_reasons(feature, rest))
-    return Verdict(
-        package=package,
-        plan=plan,
-        plan_path=plan_path,
-        passed=not reasons,
-        feature=feature,
-        rest=rest,
-        with_suite=_suite(with_run),
-        without_suite=_suite(without_run),
-        reasons=reasons,
-        warnings=tuple(dict.fromkeys((*with_run.warnings, *without_run.warnings))),
-    )
-
-
-def _uses(plan: HookPlan, *runs: FireRecord) -> Counter[str]:
-    """How often each test that was not skipped passed the plan's hooks, in both runs together."""
-    hooks = frozenset(point.id for point in plan.hook_points)
-    uses: Counter[str] = Counter()
-    for test in (test for run in runs for test in run.tests if test.outcome is not Outcome.SKIPPED):
-        uses[test.id] += sum(count for hook, count in test.fires.items() if hook in hooks)
-    return uses
-
-
-def _users(plan: HookPlan, with_run: FireRecord, without_run: FireRecord) -> frozenset[str]:
-    """The tests that should fire: those of ``--with`` alone, sorted as the plan has them sorted."""
-    asked = {test.id for test in with_run.tests} - {test.id for test in without_run.tests}
-    return frozenset((asked - set(plan.selection.moved_to_rest)) | set(plan.selection.moved_to_feature))
-
-
-def _group(uses: Mapping[str, int], *, should_fire: bool) -> TestGroup:
-    fired = {test: count for test, count in uses.items() if count}
-    odd = tuple(test for test in uses if (test in fired) is not should_fire)
-    return TestGroup(total=len(uses), fired=len(fired), odd=odd, uses=fired)
-
-
-def _suite(run: FireRecord) -> SuiteRun:
-    return SuiteRun(command=run.command, exit_code=run.exit_code, seconds=run.seconds)
-
-
-def _suite_reasons(name: str, run: FireRecord) -> Iterator[str]:
-    if run.exit_code != 0:
-        yield f"the --{name} suite fails on the metered package (exit code {run.exit_code}): try it after a strip"
-
-
-def _group_reasons(feature: TestGroup, rest: TestGroup) -> Iterator[str]:
-    for name, group in (("feature", feature), ("rest", rest)):
-        if not group.total:
-            yield f"no {name} test ran"
-    if feature.odd:
-        yield f"{len(feature.odd)} of {feature.total} feature tests did not fire a hook"
-    if rest.odd:
-        yield f"{len(rest.odd)} of {rest.total} rest tests fired a hook: they use the feature, or the place is wrong"
-
-
-def _require_installed(plan: HookPlan, package: Package) -> None:
+def _in_force(plans: Sequence[HookPlan], package: Package) -> Manifest:
+    """The manifest of a package, in which each of the plans is. Raises TargetError."""
     manifest = manifest_of(package)
-    installed = {
-        point.id: (point.code, point.digest, point.offset)
-        for metered in (manifest.plans if manifest else ())
-        if metered.feature == plan.feature
-        for point in metered.hook_points
-    }
-    wanted = {point.id: (point.code, point.digest, point.offset) for point in plan.hook_points}
-    if installed == wanted:
-        return
-    what = "another plan for it is" if installed else "it is not"
-    raise TargetError(
-        f"feature {plan.feature!r} of {package.distribution}: {what} instrumented here",
+    if manifest is None:
+        raise _not_installed(plans[0], "it is not")
+    metered = {each.feature: set(_places(each)) for each in manifest.plans}
+    for plan in plans:
+        if plan.feature not in metered:
+            raise _not_installed(plan, "it is not")
+        if metered[plan.feature] != set(_places(plan)):
+            raise _not_installed(plan, "another plan for it is")
+    return manifest
+
+
+def _not_installed(plan: HookPlan, what: str) -> TargetError:
+    return TargetError(
+        f"feature {plan.feature!r} of {plan.distribution}: {what} instrumented here",
         slug="plan-not-installed",
         hint="Run `meterize instrument PLAN` with this plan first, then verify again.",
     )
+
+
+def _places(plan: HookPlan | MeteredPlan) -> Iterator[tuple[object, ...]]:
+    """By digest, not by line: in another version of the package the same code may stand elsewhere."""
+    return ((point.id, point.code.file, point.code.qualname, point.digest, point.offset) for point in plan.hook_points)

@@ -30,7 +30,7 @@ def count_fires(
 
     With ``originals`` the processes of the command get that code in the place of the hooked one; the disk stays as it is.
 
-    The uses stay out of the real spool. A suite that fails is told by ``exit_code`` and a warning with its last lines.
+    The uses stay out of the real spool. A suite that fails is told by ``exit_code``, its last lines by ``output``.
     Raises TestsError: ``suite-timeout``, ``no-tests``.
     """
     if originals is not None:
@@ -46,10 +46,10 @@ def count_fires(
         probes=originals.folder if originals else None,
     )
     require_tests(session)
-    return _record(session, () if originals else _failure(session))
+    return _record(session)
 
 
-def _record(session: Session, failure: tuple[str, ...]) -> FireRecord:
+def _record(session: Session) -> FireRecord:
     tests = Tests(session)
     fires, outside = _fires(session)
     warned, warned_outside = _warned(session)
@@ -66,8 +66,9 @@ def _record(session: Session, failure: tuple[str, ...]) -> FireRecord:
         exit_code=session.finished.exit_code,
         seconds=session.finished.seconds,
         armed_hooks=frozenset(hook for journal in session.journals for hook in journal.armed),
-        warnings=(*failure, *tests.warnings()),
+        warnings=tests.warnings(),
         warned_outside=dict(warned_outside),
+        output=session.finished.tail,
     )
 
 
@@ -91,9 +92,3 @@ def _warned(session: Session) -> tuple[dict[str, Counter[str]], Counter[str]]:
             for category, text, count in record.warned:
                 counter[f"{category}: {text}" if category else "…"] += count
     return by_test, outside
-
-
-def _failure(session: Session) -> tuple[str, ...]:
-    if session.finished.exit_code == 0:
-        return ()
-    return (f"the command ended with {session.finished.exit_code}: {session.command}", *session.finished.tail)

@@ -1,0 +1,152 @@
+"""Judges one feature by what its tests and the rest did, with hooks and without."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+
+from meterize.model.coverage import FireRecord, Outcome, TestFires
+from meterize.model.package import Package
+from meterize.model.plan import HookPlan
+from meterize.model.verdict import Difference, Side, Standing, TestEvidence, TestGroup, Verdict
+
+from .comparison import WHOLE
+from .suite_pairs import Pair
+
+_RANK = (None, Outcome.SKIPPED, Outcome.PASSED, Outcome.FAILED)
+
+
+def judge(
+    plan: HookPlan, plan_digest: str, package: Package, *, with_pair: Pair, rest_pairs: Sequence[Pair], problems: Iterable[str]
+) -> Verdict:
+    """Passed: every feature test fires, no rest test does, and no test notices the hooks in any other way.
+
+    ``problems`` are reasons of other kinds. Tests that fail without hooks too are told, and need not fire.
+    """
+    pairs = (with_pair, *rest_pairs)
+    differences = tuple(dict.fromkeys(chain.from_iterable(pair.differences for pair in pairs)))
+    tests = _evidence(plan, with_pair, rest_pairs)
+    ran = [test for test in tests if test.after not in (None, Outcome.SKIPPED)]
+    feature = _group([test for test in ran if test.side is Side.FEATURE])
+    rest = _group([test for test in ran if test.side is Side.REST])
+    reasons = (*_difference_reasons(differences), *_group_reasons(feature, rest), *problems)
+    return Verdict(
+        package=package,
+        plan=plan,
+        plan_digest=plan_digest,
+        passed=not reasons,
+        feature=feature,
+        rest=rest,
+        with_suite=with_pair.suite(),
+        rest_suites=tuple(pair.suite() for pair in rest_pairs),
+        tests=tests,
+        differences=differences,
+        failing_anyway=tuple(test.id for test in tests if test.before is test.after is Outcome.FAILED),
+        reasons=reasons,
+        warnings=tuple(_warnings(plan, feature, pairs)),
+    )
+
+
+def _evidence(plan: HookPlan, with_pair: Pair, rest_pairs: Sequence[Pair]) -> tuple[TestEvidence, ...]:
+    """What each test of all commands did, those of the rest first, as they ran."""
+    pairs = (*rest_pairs, with_pair)
+    before: dict[str, Outcome | None] = {}
+    after: dict[str, Outcome | None] = {}
+    fires: dict[str, Counter[str]] = {}
+    hooks = {point.id for point in plan.hook_points}
+    for pair in pairs:
+        for test, (untouched, metered) in _attempts(pair).items():
+            before[test] = max(before.get(test), _outcome(untouched), key=_RANK.index)
+            after[test] = max(after.get(test), _outcome(metered), key=_RANK.index)
+            counted = metered.fires if metered else {}
+            fires.setdefault(test, Counter()).update({hook: count for hook, count in counted.items() if hook in hooks})
+    users = _users(plan, with_pair, rest_pairs)
+    excused = set(plan.selection.feature_tests) - {test for point in plan.hook_points for test in point.covers}
+    return tuple(
+        TestEvidence(
+            id=test,
+            side=Side.FEATURE if test in users else Side.REST,
+            must_fire=test in users - excused and not before[test] is after[test] is Outcome.FAILED,
+            before=before[test],
+            after=after[test],
+            fires=dict(fires[test]),
+        )
+        for test in before
+    )
+
+
+def _attempts(pair: Pair) -> dict[str, tuple[TestFires | None, TestFires | None]]:
+    """Each test in the run without hooks and in that with them: of a flaky one, the last time."""
+    flaky = {each.test for each in pair.differences if each.standing is Standing.FLAKY}
+    first, last = ([_by_id(run) for run in pair.attempts[number]] for number in (0, -1))
+    found = {}
+    for test in dict.fromkeys((*first[0], *first[1])):
+        before, after = last if test in flaky and test in last[1] else first
+        found[test] = (before.get(test), after.get(test))
+    return found
+
+
+def _by_id(run: FireRecord) -> dict[str, TestFires]:
+    return {test.id: test for test in run.tests}
+
+
+def _outcome(test: TestFires | None) -> Outcome | None:
+    return test.outcome if test else None
+
+
+def _users(plan: HookPlan, with_pair: Pair, rest_pairs: Sequence[Pair]) -> frozenset[str]:
+    """The tests of ``--with`` alone, sorted as the plan has them sorted."""
+    asked = set(_attempts(with_pair)) - {test for pair in rest_pairs for test in _attempts(pair)}
+    return frozenset((asked - set(plan.selection.moved_to_rest)) | set(plan.selection.moved_to_feature))
+
+
+def _group(tests: Sequence[TestEvidence]) -> TestGroup:
+    uses = {test.id: count for test in tests if (count := sum(test.fires.values()))}
+    return TestGroup(
+        total=len(tests),
+        fired=len(uses),
+        odd=tuple(test.id for test in tests if _is_odd(test, uses)),
+        uses=uses,
+        excused=tuple(test.id for test in tests if test.side is Side.FEATURE and not test.must_fire and test.id not in uses),
+        several_hooks={test.id: tuple(sorted(test.fires)) for test in tests if len(test.fires) > 1},
+    )
+
+
+def _is_odd(test: TestEvidence, uses: Mapping[str, int]) -> bool:
+    return test.id in uses if test.side is Side.REST else test.must_fire and test.id not in uses
+
+
+def _difference_reasons(differences: Sequence[Difference]) -> Iterator[str]:
+    faults = [each for each in differences if each.standing is Standing.FAULT]
+    tests = [each for each in faults if each.test != WHOLE]
+    if tests:
+        noun = "test does" if len(tests) == 1 else "tests do"
+        yield f"{len(tests)} {noun} not behave with hooks as without: {tests[0].test} {tests[0].what}"
+    for each in faults:
+        if each.test == WHOLE:
+            yield f"{each.command}: {each.what}"
+
+
+def _group_reasons(feature: TestGroup, rest: TestGroup) -> Iterator[str]:
+    for name, group in (("feature", feature), ("rest", rest)):
+        if not group.total:
+            yield f"no {name} test ran"
+    if feature.odd:
+        yield f"{len(feature.odd)} of {feature.total} feature tests did not fire a hook"
+    elif feature.total and not feature.fired:
+        yield "no feature test fired a hook"
+    if rest.odd:
+        yield f"{len(rest.odd)} of {rest.total} rest tests fired a hook: they use the feature, or the place is wrong"
+
+
+def _warnings(plan: HookPlan, feature: TestGroup, pairs: Sequence[Pair]) -> Iterator[str]:
+    hooks = {point.id for point in plan.hook_points}
+    runs = [run for pair in pairs for run in pair.attempts[0]]
+    leaks = {test.id for pair in pairs for untouched, _ in pair.attempts for test in untouched.tests if hooks & set(test.fires)}
+    if leaks:
+        yield f"{len(leaks)} tests got hooked code where the untouched was to run: {', '.join(sorted(leaks)[:3])}"
+    if feature.several_hooks:
+        tests = ", ".join(list(feature.several_hooks)[:3])
+        yield f"several hooks fire in {len(feature.several_hooks)} of the feature's tests: is each of them a use? ({tests})"
+    yield from dict.fromkeys(warning for run in reversed(runs) for warning in run.warnings)

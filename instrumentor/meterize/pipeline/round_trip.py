@@ -1,0 +1,79 @@
+"""Proves that hooks come out and go in again without a trace: strip and instrument, on a copy of the real files."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from meterize.cpython.identity import code_digest
+from meterize.cpython.pyc import load_pyc
+from meterize.errors import TargetError
+from meterize.installed import apply, copy_metered, file_digest, leftovers, strip
+from meterize.model.manifest import Manifest
+from meterize.model.package import Package
+from meterize.model.verdict import ProvenFile, RoundTrip
+
+from .rewrite import rewrite_package
+from .sources import PackageCode
+
+
+def proven_files(site: Path, manifest: Manifest) -> tuple[ProvenFile, ...]:
+    """The hooked files of a package as they lie there now; of one that is gone the digests are empty."""
+    return tuple(
+        ProvenFile(
+            source=file.source,
+            optimization=file.optimization,
+            source_digest=file_digest(site / file.source) or "",
+            digest=file_digest(site / file.pyc) or "",
+            code_digest=_code_digest(site / file.pyc),
+        )
+        for file in manifest.files
+    )
+
+
+def _code_digest(pyc: Path) -> str:
+    """What the file does, whatever the folder that it was compiled in."""
+    code = load_pyc(pyc.read_bytes()) if pyc.is_file() else None
+    return code_digest(code) if code else ""
+
+
+def go_round(code: PackageCode, manifest: Manifest, files: tuple[ProvenFile, ...]) -> RoundTrip:
+    """Strip, compare with the originals, instrument by the plans in force, compare with what lies there.
+
+    ``files`` were there before the suites ran. All of it happens in a private folder (``installed/rehearsal.py`` says why).
+    """
+    package = code.package
+    with tempfile.TemporaryDirectory(prefix="meterize-round-trip-") as private:
+        folder = Path(private).resolve()
+        try:
+            problems = [*_changed(package, manifest, files), *_rehearse(folder, code, manifest)]
+        except TargetError as error:
+            problems = [str(error)]
+    return RoundTrip(package=package, files=files, problems=tuple(problems))
+
+
+def _changed(package: Package, manifest: Manifest, files: tuple[ProvenFile, ...]) -> Iterator[str]:
+    for file, now in zip(files, proven_files(package.site, manifest), strict=True):
+        if file != now:
+            yield f"{file.source} or its compiled file changed while the suites ran: verify again"
+
+
+def _rehearse(folder: Path, code: PackageCode, manifest: Manifest) -> Iterator[str]:
+    package = code.package
+    copy_metered(package.site, manifest, folder)
+    report = strip(folder, manifest.distribution)
+    yield from (f"strip leaves {left.path}: {left.reason}" for left in report.left)
+    for file in manifest.files:
+        wanted = file.original.digest if file.original else None
+        if file_digest(folder / file.pyc) != wanted and file.pyc not in {left.path for left in report.left}:
+            yield f"strip does not bring back what {file.pyc} was"
+    if not report.left:
+        yield from (f"strip leaves {name} behind" for name in leftovers(folder, manifest))
+    modules = rewrite_package(code, manifest.plans)
+    copy = dataclasses.replace(package, site=folder)
+    again = apply(copy, modules, manifest.plans, runtime=None)
+    for path in sorted({file.pyc for file in (*manifest.files, *again.files)}):
+        if file_digest(folder / path) != file_digest(package.site / path):
+            yield f"instrumenting again does not make the {path} that lies there"
