@@ -96,13 +96,15 @@ class Flow:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageHook:
     """One hook point. ``kind`` is its function's (``function``, ``generator``, …), ``is_entry`` whether every call begins
-    there; ``text`` is its source line; ``rest_tests`` counts those that pass it."""
+    there; ``text`` is its source line, and ``part`` what of it runs there, where that is not the whole; ``rest_tests`` counts
+    those that pass it."""
 
     number: int
     point: HookPoint
     kind: str
     is_entry: bool
     text: str
+    part: str
     fires: Fires
     rest_tests: int
 

@@ -42,6 +42,9 @@ def what_happens(hook: PageHook, charge: Charge) -> Markup:
     if hook.is_entry:
         before, _, after = _BEGINS[hook.kind].partition("{}")
         return join(before, function, after)
+    if hook.part:
+        arm = ("a call of ", function, " gets to ", name(hook.part), f" in line {hook.point.line}, ", name(hook.text))
+        return join(arm)
     return join("a call of ", function, f" gets to line {hook.point.line}, ", name(hook.text))
 
 

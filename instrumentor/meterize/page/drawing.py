@@ -11,7 +11,7 @@ from typing import Final
 from meterize.model.page import Flow, FlowBlock, FlowEdge
 
 from .layout import Box, Layout, Point, lay_out
-from .markup import Markup, element
+from .markup import Markup, element, visible
 
 _CHARACTER: Final = 6.9
 """The width of one character of 11.5 px monospace, generously."""
@@ -54,9 +54,9 @@ def _labels(block: FlowBlock) -> list[str]:
 
 
 def _cut(line: str) -> str:
-    """At most so many columns; wide characters take two."""
+    """At most so many columns, as it is seen; wide characters take two."""
     kept, columns = "", 0
-    for character in line:
+    for character in visible(line):
         columns += _columns(character)
         if columns > _COLUMNS:
             return f"{kept.rstrip()}…"

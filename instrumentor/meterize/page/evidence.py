@@ -60,7 +60,9 @@ def risk(page: Page) -> Markup:
         "These places in the package call, or hand on, something of the same name as a hooked function. No test of the"
         " selection came to a hook from there. If one of them does, a use is counted that nobody proved to be one."
     )
-    return join(element("p", intro), _table(("could lead", "to"), rows), _more(len(found) - _MOST_RISKS, "place", "the plan"))
+    return join(
+        element("p", intro), _table(("could lead", "to"), rows), _more(len(found) - _MOST_RISKS, "place", "in the plan")
+    )
 
 
 def scores(page: Page) -> Markup:
@@ -88,9 +90,7 @@ def scores(page: Page) -> Markup:
         )
         for number, (file, inside) in enumerate(by_file.items())
     )
-    return join(
-        element("p", intro), files, _more(page.scored - len(page.scores), "function", "a run of their tests with coverage")
-    )
+    return join(element("p", intro), files, _more(page.scored - len(page.scores), "function", "with lower scores"))
 
 
 def _score(score: Score) -> Markup:
@@ -147,7 +147,7 @@ def _test_list(found: Sequence[PageTest], *, opened: bool) -> Markup:
         "details",
         element("summary", f"{count(len(found), 'test')} by name"),
         element("ul", rows, class_="tests"),
-        _more(len(found) - _MOST_TESTS, "test", "the plan"),
+        _more(len(found) - _MOST_TESTS, "test", "in the plan"),
         open=opened,
     )
 
@@ -178,7 +178,7 @@ def alternatives(page: Page) -> Markup:
     )
     left = len(page.plan.alternatives) - _MOST_ALTERNATIVES
     return join(_table(("place", "where", "feature tests", "rest tests", "why not"), rows, numeric=(2, 3)),
-                _more(left, "place", "the plan"))  # fmt: skip
+                _more(left, "place", "in the plan"))  # fmt: skip
 
 
 def run(page: Page) -> Markup:
@@ -210,4 +210,4 @@ def _table(heads: Sequence[str], rows: Iterable[Markup], *, numeric: Sequence[in
 
 
 def _more(number: int, what: str, where: str) -> Markup:
-    return element("p", f"… and {count(number, what)} more: see {where}.", class_="quiet") if number > 0 else Markup("")
+    return element("p", f"… and {count(number, what)} more, {where}.", class_="quiet") if number > 0 else Markup("")

@@ -45,9 +45,12 @@ def text(content: str) -> Markup:
     """Text from anywhere, escaped; what cannot be seen, or changes the direction of writing, is spelled out."""
     if isinstance(content, Markup):
         return content
-    if content.isascii() and content.isprintable():
-        return Markup(escape(content))
-    return Markup(escape("".join(map(_visible, content))))
+    return Markup(escape(visible(content)))
+
+
+def visible(content: str) -> str:
+    """The same with everything spelled out that would hide, or change the direction of writing; not escaped."""
+    return content if content.isascii() and content.isprintable() else "".join(map(_visible, content))
 
 
 def name(content: str) -> Markup:

@@ -8,7 +8,7 @@ from meterize.model.page import Page, PageLine, PageSource, Span
 
 from .answer import count
 from .drawing import shade
-from .markup import Markup, element, join, name, text
+from .markup import Markup, element, join, name
 
 
 def sources(page: Page) -> Markup:
@@ -53,7 +53,7 @@ def _source(source: PageSource, total: int, anchored: set[int]) -> Markup:
         element(
             "summary",
             name(source.code.qualname),
-            element("span", f"{text(source.code.file)}:{source.code.first_line}", class_="quiet"),
+            element("span", f"{source.code.file}:{source.code.first_line}", class_="quiet"),
             element("span", f"{count(own, 'line')} own", class_="quiet"),
         ),
         element("div", table, class_="scroll", tabindex=0, role="region", aria_label=f"Source of {source.code.qualname}"),

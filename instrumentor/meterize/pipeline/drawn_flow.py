@@ -154,6 +154,18 @@ def _text(line: int, instructions: Sequence[Instruction], text: Sequence[str], c
     return whole.strip()[:_LONGEST]
 
 
+def line_at(graph: ControlFlowGraph, code: CodeType, text: Sequence[str], offset: int, line: int) -> tuple[str, str]:
+    """The line of a place, and the part of it that its block evaluates (nothing where the line is the block's alone)."""
+    if not 0 < line <= len(text):
+        return "", ""
+    by_offset = {one.offset: one for one in decode(code)}
+    instructions = {block.index: [by_offset[each] for each in block.offsets] for block in graph.blocks}
+    [block] = [block for block in graph.blocks if offset in block.offsets]
+    copies = _blocks_of_positions(instructions) if _blocks_of_lines(instructions)[line] > 1 else None
+    part = _text(line, instructions[block.index], text, copies) if block.index else ""
+    return text[line - 1].strip(), part if part != text[line - 1].strip() else ""
+
+
 def of_code(hooks: Iterable[PageHook]) -> dict[CodeId, list[PageHook]]:
     """The hooks by the code object they stand in, in order."""
     found: dict[CodeId, list[PageHook]] = defaultdict(list)

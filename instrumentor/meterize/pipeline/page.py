@@ -22,7 +22,7 @@ from meterize.page import render_page
 from meterize.plan_file import digest_plan
 
 from .coloured_source import colour, roots, source_lines
-from .drawn_flow import draw, of_code
+from .drawn_flow import draw, line_at, of_code
 from .graphs import Graphs
 from .proofs import count_entering, count_proofs, executed_by_any, executes, ochiai, records_of
 from .sources import PackageCode
@@ -95,14 +95,17 @@ def build_page(found: Found, now: datetime.datetime) -> Page:
 def _hook(found: Found, number: int, point: HookPoint) -> PageHook:
     graph = found.graphs.all([point.code])[point.code]
     block = next(block for block in graph.blocks if point.offset in block.offsets)
-    text = source_lines(found.code, point.code.file)
+    source = source_lines(found.code, point.code.file)
+    code = found.code.codes(point.code.file)[point.code]
+    text, part = line_at(graph, code, source, point.offset, point.line)
     begins = point.offset == block.hook_offset and graph.begins_with(block)
     return PageHook(
         number=number,
         point=point,
         kind=graph.kind,
         is_entry=begins,
-        text=text[point.line - 1].strip() if point.line <= len(text) else "",
+        text=text,
+        part=part,
         fires=point.fires if point.fires != Fires() else _fires(found, point, is_entry=begins, is_looped=block.loop_depth > 0),
         rest_tests=sum(executes(same, point.code, point.offset) for same in found.rest.values()),
     )
