@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import json
 import os
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
 from meterize.errors import InternalError, TargetError, UsageError
 from meterize.model.code import CodeId
-from meterize.model.plan import PLAN_SCHEMA, Alternative, HookPlan, HookPoint
+from meterize.model.plan import PLAN_SCHEMA, Alternative, HookPlan, HookPoint, Selection
 
 MAX_BYTES: Final = 32 * 1024 * 1024
 """The largest plan that is written or read: some 300,000 test ids."""
@@ -58,12 +58,12 @@ def render_plans(plans: Sequence[HookPlan]) -> str:
     if len(interpreters) != 1:
         raise InternalError(f"one plan is of one interpreter, and holds a feature at least: {sorted(interpreters)}")
     heading = f"{_HEADING}\nschema = {PLAN_SCHEMA}\ninterpreter = {_quote(plans[0].interpreter)}\n"
-    return heading + "".join(piece for plan in plans for piece in _feature(plan))
+    return heading + "".join(piece for plan in plans for piece in _feature(_sorted(plan)))
 
 
 def digest_plan(plan: HookPlan) -> str:
-    """SHA-256, in hex, of all that a plan says of one feature; its layout and comments don't count."""
-    text = json.dumps(asdict(plan), sort_keys=True, default=str)
+    """SHA-256, in hex, of all that a plan says of one feature; layout, comments and the order of tests don't count."""
+    text = json.dumps(dataclasses.asdict(_sorted(plan)), sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -102,6 +102,19 @@ def _replace(path: Path, content: bytes) -> None:
             draft.unlink()
 
 
+def _sorted(plan: HookPlan) -> HookPlan:
+    """The plan with its tests sorted."""
+    chosen = plan.selection
+    selection = Selection(
+        feature_tests=tuple(sorted(chosen.feature_tests)),
+        rest_tests=tuple(sorted(chosen.rest_tests)),
+        moved_to_feature=tuple(sorted(chosen.moved_to_feature)),
+        moved_to_rest=tuple(sorted(chosen.moved_to_rest)),
+    )
+    points = tuple(dataclasses.replace(point, covers=tuple(sorted(point.covers))) for point in plan.hook_points)
+    return dataclasses.replace(plan, selection=selection, hook_points=points)
+
+
 def _feature(plan: HookPlan) -> Iterator[str]:
     yield "\n[[feature]]\n"
     for key, text in (
@@ -126,11 +139,11 @@ def _feature(plan: HookPlan) -> Iterator[str]:
     for alternative in plan.alternatives:
         yield from _alternative(alternative)
     yield _SELECTION
-    yield _list("feature_tests", sorted(plan.selection.feature_tests))
-    yield _list("rest_tests", sorted(plan.selection.rest_tests))
+    yield _list("feature_tests", plan.selection.feature_tests)
+    yield _list("rest_tests", plan.selection.rest_tests)
     yield _MOVED
-    yield _list("moved_to_feature", sorted(plan.selection.moved_to_feature))
-    yield _list("moved_to_rest", sorted(plan.selection.moved_to_rest))
+    yield _list("moved_to_feature", plan.selection.moved_to_feature)
+    yield _list("moved_to_rest", plan.selection.moved_to_rest)
 
 
 def _hook_point(point: HookPoint) -> Iterator[str]:
@@ -143,7 +156,7 @@ def _hook_point(point: HookPoint) -> Iterator[str]:
     yield f"digest = {_quote(point.digest)}\n"
     yield f"fires = {{ once = {fires.once}, more = {fires.more}, unknown = {fires.unknown} }}\n"
     yield _list("unproven", point.unproven)
-    yield _list("covers", sorted(point.covers))
+    yield _list("covers", point.covers)
 
 
 def _alternative(alternative: Alternative) -> Iterator[str]:

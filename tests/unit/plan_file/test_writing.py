@@ -77,6 +77,7 @@ def test_tests_that_ran_in_another_order_make_the_same_file(alone: HookPlan) -> 
         selection=dataclasses.replace(chosen, feature_tests=chosen.feature_tests[::-1], rest_tests=chosen.rest_tests[::-1]),
     )
     assert render_plans((shuffled,)) == render_plans((alone,))
+    assert digest_plan(shuffled) == digest_plan(alone)
 
 
 def test_one_test_that_moves_changes_three_lines(alone: HookPlan) -> None:
