@@ -62,11 +62,16 @@ def statements(source: bytes) -> Statements:
             definitions[min([node.lineno, *(each.lineno for each in node.decorator_list)])] = node.lineno
         if not isinstance(node, ast.stmt | ast.ExceptHandler):
             continue
-        first = node.lineno
-        body = getattr(node, "cases", None) or getattr(node, "body", None)
-        head = getattr(body[0], "lineno", first + 1) - 1 if body else node.end_lineno
-        begin |= dict.fromkeys(range(first, max(first, head or first) + 1), first)
+        begin |= dict.fromkeys(range(node.lineno, _head_end(node) + 1), node.lineno)
     return Statements(begin=begin, definitions=definitions)
+
+
+def _head_end(node: ast.stmt | ast.ExceptHandler) -> int:
+    """The last line of a statement, without the statements inside it."""
+    if not hasattr(node, "body") and not hasattr(node, "cases"):
+        return node.end_lineno or node.lineno
+    parts = [each for each in ast.iter_child_nodes(node) if not isinstance(each, ast.stmt | ast.ExceptHandler | ast.match_case)]
+    return max([node.lineno, *(getattr(each, "end_lineno", 0) for part in parts for each in ast.walk(part))])
 
 
 def roots(file: str, module: CodeType) -> dict[CodeId, CodeId]:
