@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -34,6 +34,15 @@ _SHOWN: Final = 4
 
 _Tests: TypeAlias = int
 """A set of tests: bit *i* is the *i*-th of both runs, those of ``--with`` first."""
+
+Score: TypeAlias = Callable[[int, int, int, int], float]
+"""How well a place goes with the feature, from four counts of tests: the users that execute it, all users, all that execute it,
+and all there are. A score is from 0 to 1."""
+
+
+def kulczynski(both: int, users: int, met: int, everyone: int) -> float:  # noqa: ARG001  # as Score has it
+    """The mean of two shares: of the users that execute the place, and of users among all that do."""
+    return (both / users + both / met) / 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +81,7 @@ def refine(
     without_run: CoverageRecord,
     graphs: Mapping[CodeId, ControlFlowGraph],
     named: Sequence[tuple[CodeId, Block]] = (),
+    score: Score = kulczynski,
 ) -> Refinement | None:
     """Sort the tests by what they execute; None where that changes nothing, or nothing can be said.
 
@@ -85,11 +95,19 @@ def refine(
     asked = (1 << len(feature)) - 1
     if named:
         places = _named_places([*feature, *rest], named)
-    ways = list(places) if named else _settle(asked, places)
+    sorting = _Sorting(places, everyone=len(feature) + len(rest), score=score)
+    ways = list(places) if named else sorting.settle(asked)
     users = _union(ways)
     if users in (0, asked):
         return None
-    return _sort(with_run, without_run, feature, rest, users, [_evidence(way, asked, places[way]) for way in ways])
+    return _sort(
+        with_run,
+        without_run,
+        feature,
+        rest,
+        users,
+        [_evidence(way, asked, places[way], sorting.rate(asked, way)) for way in ways],
+    )
 
 
 def explain(refinement: Refinement) -> tuple[str, ...]:
@@ -154,38 +172,52 @@ def _hook_bits(graph: ControlFlowGraph, outside: InstructionMask) -> Iterator[tu
                 yield graph.begins_with(block), block.line, bit
 
 
-def _settle(asked: _Tests, places: Mapping[_Tests, _Spot]) -> list[_Tests]:
-    users = asked
-    ways: list[_Tests] = []
-    for _ in range(_ROUNDS):
-        ways = _ways_in(users, places)
-        if _union(ways) in (0, users):
-            break
-        users = _union(ways)
-    return ways
+class _Sorting:
+    """The search for the places whose tests are the users."""
 
+    def __init__(self, places: Mapping[_Tests, _Spot], *, everyone: int, score: Score) -> None:
+        self._places = places
+        self._everyone = everyone
+        self._score = score
 
-def _ways_in(users: _Tests, places: Mapping[_Tests, _Spot]) -> list[_Tests]:
-    """The best place, then whatever further ones catch users that it misses, and hardly anybody else."""
-    ways: list[_Tests] = []
-    reached = 0
-    while left := users & ~reached:
-        rated = [(_score(left, new), met) for met in places if (new := met & ~reached) & left and _is_worth(new, users, ways)]
-        score, best = _best(rated, places)
-        if _is_thin(left, best & ~reached):
-            break
-        whole = places[best].whole
-        if whole and whole != best and _is_worth(whole & ~reached, users, ways):
-            best = whole if _score(left, whole & ~reached) >= _WHOLE * score else best
-        ways.append(best)
-        reached |= best
-    return ways
+    def settle(self, asked: _Tests) -> list[_Tests]:
+        """The ways in, looked for again among the tests that they make users, until these stay."""
+        users = asked
+        ways: list[_Tests] = []
+        for _ in range(_ROUNDS):
+            ways = self._ways_in(users)
+            if _union(ways) in (0, users):
+                break
+            users = _union(ways)
+        return ways
 
+    def rate(self, users: _Tests, met: _Tests) -> float:
+        """The score of a place that these tests execute."""
+        return self._score((users & met).bit_count(), users.bit_count(), met.bit_count(), self._everyone)
 
-def _best(rated: Sequence[tuple[float, _Tests]], places: Mapping[_Tests, _Spot]) -> tuple[float, _Tests]:
-    top, _ = max(rated, default=(0.0, 0))
-    alike = [(score, met) for score, met in rated if score >= _NEAR * top]
-    return min(alike, key=lambda one: (places[one[1]].code.obscurity, -one[0], -one[1]), default=(0.0, 0))
+    def _ways_in(self, users: _Tests) -> list[_Tests]:
+        """The best place, then whatever further ones catch users that it misses, and hardly anybody else."""
+        ways: list[_Tests] = []
+        reached = 0
+        while left := users & ~reached:
+            news = ((met & ~reached, met) for met in self._places)
+            rated = [(self.rate(left, new), met) for new, met in news if new & left and _is_worth(new, users, ways)]
+            best = self._best(rated)
+            if _is_thin(left, best & ~reached):
+                break
+            whole = self._places[best].whole
+            if whole != best and whole & left and _is_worth(whole & ~reached, users, ways):
+                alike = self.rate(left, whole & ~reached) >= _WHOLE * self.rate(left, best & ~reached)
+                best = whole if alike else best
+            ways.append(best)
+            reached |= best
+        return ways
+
+    def _best(self, rated: Sequence[tuple[float, _Tests]]) -> _Tests:
+        top, _ = max(rated, default=(0.0, 0))
+        alike = [(score, met) for score, met in rated if score >= _NEAR * top]
+        _, best = min(alike, key=lambda one: (self._places[one[1]].code.obscurity, -one[0], -one[1]), default=(0.0, 0))
+        return best
 
 
 def _is_worth(new: _Tests, users: _Tests, ways: Sequence[_Tests]) -> bool:
@@ -196,13 +228,7 @@ def _is_worth(new: _Tests, users: _Tests, ways: Sequence[_Tests]) -> bool:
 
 
 def _is_thin(users: _Tests, met: _Tests) -> bool:
-    return (users & met).bit_count() ** 2 < _THIN * users.bit_count() * met.bit_count() or not met
-
-
-def _score(users: _Tests, met: _Tests) -> float:
-    """The mean of two shares: of the users that execute it, and of users among all that do."""
-    both = (users & met).bit_count()
-    return (both / users.bit_count() + both / met.bit_count()) / 2
+    return not met or (users & met).bit_count() ** 2 < _THIN * users.bit_count() * met.bit_count()
 
 
 def _union(ways: Sequence[_Tests]) -> _Tests:
@@ -212,14 +238,10 @@ def _union(ways: Sequence[_Tests]) -> _Tests:
     return users
 
 
-def _evidence(way: _Tests, asked: _Tests, place: _Spot) -> Evidence:
+def _evidence(way: _Tests, asked: _Tests, place: _Spot, score: float) -> Evidence:
     own = (way & asked).bit_count()
     return Evidence(
-        code=place.code,
-        line=place.line,
-        feature_tests=own,
-        rest_tests=way.bit_count() - own,
-        score=round(_score(asked, way), 3),
+        code=place.code, line=place.line, feature_tests=own, rest_tests=way.bit_count() - own, score=round(score, 3)
     )
 
 
