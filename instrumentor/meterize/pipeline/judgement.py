@@ -60,7 +60,9 @@ def _evidence(plan: HookPlan, with_pair: Pair, rest_pairs: Sequence[Pair]) -> tu
             before[test] = max(before.get(test), _outcome(untouched), key=_RANK.index)
             after[test] = max(after.get(test), _outcome(metered), key=_RANK.index)
             counted = metered.fires if metered else {}
-            fires.setdefault(test, Counter()).update({hook: count for hook, count in counted.items() if hook in hooks})
+            # The most of all its runs: a test that uses two features is in the commands of both.
+            own = Counter({hook: count for hook, count in counted.items() if hook in hooks})
+            fires[test] = fires.get(test, Counter()) | own
     users = _users(plan, with_pair, rest_pairs)
     excused = set(plan.selection.feature_tests) - {test for point in plan.hook_points for test in point.covers}
     return tuple(
@@ -96,8 +98,9 @@ def _outcome(test: TestFires | None) -> Outcome | None:
 
 
 def _users(plan: HookPlan, with_pair: Pair, rest_pairs: Sequence[Pair]) -> frozenset[str]:
-    """The tests of ``--with`` alone, sorted as the plan has them sorted."""
-    asked = set(_attempts(with_pair)) - {test for pair in rest_pairs for test in _attempts(pair)}
+    """The tests of ``--with`` alone, sorted as the plan has them sorted: of two features told apart, one may use both."""
+    own = set(_attempts(with_pair))
+    asked = own - {test for pair in rest_pairs for test in _attempts(pair)} | own & set(plan.selection.feature_tests)
     return frozenset((asked - set(plan.selection.moved_to_rest)) | set(plan.selection.moved_to_feature))
 
 
