@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -12,10 +11,22 @@ from meterize.model.feature import Charge, Policy
 from meterize.model.plan import PLAN_SCHEMA, HookPlan, Selection
 
 from .places import read_alternative, read_hook_points, require_known
-from .tables import Table, invalid
+from .tables import Format, Table, read_table
 from .writing import MAX_BYTES
 
 _ANALYZE: Final = "Make a new plan with `meterize analyze`."
+
+
+def _missing(what: str) -> UsageError:
+    return UsageError(what, slug="plan-not-found", hint=_ANALYZE)
+
+
+def _invalid(what: str) -> UsageError:
+    hint = "Correct the plan by hand, or make a new one with `meterize analyze`."
+    return UsageError(what, slug="plan-invalid", hint=hint)
+
+
+_FORMAT: Final = Format(name="plan", max_bytes=MAX_BYTES, missing=_missing, invalid=_invalid)
 
 
 def read_plans(path: Path) -> tuple[HookPlan, ...]:
@@ -23,7 +34,7 @@ def read_plans(path: Path) -> tuple[HookPlan, ...]:
 
     Raises UsageError: ``plan-not-found``, ``plan-invalid`` (which key, what was expected) or ``plan-wrong-schema``.
     """
-    table = Table(path, "", _parse(path))
+    table = read_table(path, _FORMAT)
     schema = table.number("schema", least=1)
     if schema != PLAN_SCHEMA:
         raise UsageError(
@@ -60,24 +71,6 @@ def check_interpreter(plan: HookPlan, cache_tag: str) -> None:
             slug="plan-wrong-interpreter",
             hint=f"Name an interpreter that is {plan.interpreter} with `meterize --python PATH`, or analyze again.",
         )
-
-
-def _parse(path: Path) -> dict[str, object]:
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except FileNotFoundError as error:
-        raise UsageError(f"no plan at {path}", slug="plan-not-found", hint=_ANALYZE) from error
-    except OSError as error:
-        raise invalid(path, f"cannot be read: {error.strerror or error}") from error
-    if len(content) > MAX_BYTES:
-        raise invalid(path, f"larger than {MAX_BYTES:,} bytes; this is no plan")
-    try:
-        return tomllib.loads(content.decode())
-    except RecursionError as error:
-        raise invalid(path, "nested too deeply") from error
-    except ValueError as error:  # TOMLDecodeError, UnicodeDecodeError, an integer of thousands of digits
-        raise invalid(path, f"not TOML: {error}") from error
 
 
 def _plan(table: Table, interpreter: str) -> HookPlan:
