@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections.abc import Iterator
+from functools import lru_cache
 from types import CodeType
 from typing import Final
 
@@ -28,7 +29,12 @@ def walk(module_code: CodeType) -> Iterator[tuple[tuple[int, ...], CodeType]]:
 
 def code_id(file: str, code: CodeType) -> CodeId:
     """The name of ``code`` in ``file`` (posix, relative to the folder that holds the package)."""
-    return CodeId(file=file, qualname=code.co_qualname, first_line=code.co_firstlineno)
+    return _name(file, code.co_qualname, code.co_firstlineno)
+
+
+@lru_cache(maxsize=1 << 16)  # one object for each name: look-ups then need no comparison
+def _name(file: str, qualname: str, first_line: int) -> CodeId:
+    return CodeId(file=file, qualname=qualname, first_line=first_line)
 
 
 def kind(code: CodeType) -> str:

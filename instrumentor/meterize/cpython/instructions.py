@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from types import CodeType
 
@@ -77,6 +78,11 @@ def _handlers(code: CodeType, starts: Sequence[int], index_at: dict[int, int]) -
 
 def decode(code: CodeType) -> list[Instruction]:
     """The instructions of ``code`` as the compiler wrote them (without specialisation or instrumentation)."""
+    return list(_decode(code))
+
+
+@lru_cache(maxsize=16)  # several readers ask for the same code, one behind the other
+def _decode(code: CodeType) -> tuple[Instruction, ...]:
     bytecode = code.co_code
     rows = _read_units(bytecode)
     index_at = {row[0]: index for index, row in enumerate(rows)}
@@ -102,7 +108,14 @@ def decode(code: CodeType) -> list[Instruction]:
                 run=run,
             )
         )
-    return instructions
+    return tuple(instructions)
+
+
+def opcode_offsets(code: CodeType) -> Iterator[tuple[int, int, int]]:
+    """Each instruction's opcode, its byte offset, and that of its first prefix: what can be had without decoding the rest."""
+    bytecode = code.co_code
+    for start, offset, _, _ in _read_units(bytecode):
+        yield bytecode[offset], offset, start
 
 
 def handler_entries(instructions: Sequence[Instruction]) -> frozenset[int]:

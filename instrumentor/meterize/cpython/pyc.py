@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import marshal
 import warnings
+from functools import lru_cache
 from pathlib import Path
 from types import CodeType
 from typing import Final
@@ -18,6 +19,7 @@ _HEADER_SIZE: Final = 16
 _HASH_BASED, _CHECK_SOURCE = 0b01, 0b10
 
 
+@lru_cache(maxsize=1024)  # whoever reads a run compiles the same modules as whoever plans
 def compile_module(source: bytes, path: str, optimization: int) -> CodeType:
     """The module's code as ``importlib`` would make it: ``path`` becomes ``co_filename``, ``optimization`` is 0, 1 or 2.
 

@@ -20,14 +20,28 @@ NAMELESS: Final = 4
 """The obscurity of a lambda, a comprehension, a generator expression."""
 
 
+class _Hashed:
+    """Room for a hash that is computed once: code objects are looked up by name millions of times in a large run."""
+
+    __slots__ = ("_hash",)
+    _hash: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class CodeId:
+class CodeId(_Hashed):
     """One code object. ``file`` is posix, relative to the folder that holds the package; ``first_line`` is ``co_firstlineno``
     and tells same-named functions (a property's getter and setter) apart."""
 
     file: str
     qualname: str
     first_line: int
+
+    def __hash__(self) -> int:
+        try:
+            return self._hash
+        except AttributeError:
+            object.__setattr__(self, "_hash", hash((self.file, self.qualname, self.first_line)))
+            return self._hash
 
     @property
     def obscurity(self) -> int:

@@ -93,7 +93,8 @@ def _executed(journals: Journals, resolver: Resolver) -> tuple[dict[str, _Masks]
                 if found is None:
                     found = resolved[piece] = resolver.resolve(piece)
                 for code, mask in found:
-                    masks[code] = masks.get(code, 0) | mask
+                    if masks.setdefault(code, mask) is not mask:
+                        masks[code] |= mask
     return by_test, outside
 
 
@@ -109,8 +110,8 @@ def _calls(journals: Journals, resolver: Resolver) -> tuple[dict[str, tuple[Call
                 if seen not in resolved:
                     resolved[seen] = _resolve(seen, resolver)
                 call = resolved[seen]
-                if call is not None:
-                    calls[call.code] = _merge(calls[call.code], call) if call.code in calls else call
+                if call is not None and (known := calls.setdefault(call.code, call)) is not call:
+                    calls[call.code] = _merge(known, call)
     outside = tuple(found.pop(None, {}).values())
     return {test: tuple(calls.values()) for test, calls in found.items() if test is not None}, outside
 

@@ -10,7 +10,8 @@ from types import CodeType
 from typing import Protocol, TypeAlias
 
 from meterize.cpython.identity import code_id, walk
-from meterize.cpython.instructions import decode
+from meterize.cpython.instructions import opcode_offsets
+from meterize.cpython.opcodes import RESUME
 from meterize.cpython.pyc import compile_module
 from meterize.errors import TargetError
 from meterize.model.code import CodeId, InstructionMask, offsets_of
@@ -56,14 +57,14 @@ def _layout(code: CodeType) -> _Layout:
     opcodes, entry = 0, 0
     prefixes = []
     entered = False
-    for instruction in decode(code):
-        bit = 1 << (instruction.offset >> 1)
+    for opcode, offset, start in opcode_offsets(code):
+        bit = 1 << (offset >> 1)
         opcodes |= bit
-        if instruction.start != instruction.offset:
-            prefixes.append((sum(1 << unit for unit in range(instruction.start >> 1, instruction.offset >> 1)), bit))
+        if start != offset:
+            prefixes.append((bit - (1 << (start >> 1)), bit))
         if not entered:
             entry |= bit
-            entered = instruction.name == "RESUME"
+            entered = opcode == RESUME
     return _Layout(opcodes=opcodes, prefixes=tuple(prefixes), entry=entry)
 
 
