@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Final, TypeAlias
 
 from meterize.cpython.versions import CACHE_TAG
 from meterize.errors import MeterizeError, NothingFound
@@ -31,7 +33,11 @@ from .data_words import find_data_words
 from .graphs import Graphs
 from .risk import find_unproven
 
-_ADVICE = "Run analyze again with --refine to sort these tests by what they execute."
+_ADVICE: Final = "Run analyze again with --refine to sort these tests by what they execute"
+_SHOWN: Final = 3
+
+
+_Chosen: TypeAlias = tuple[FeatureSlice, Selection, Choice]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,11 +69,10 @@ def find_feature(
     is_moved = refinement is not None and accept(refinement)
     if refinement is not None and is_moved:
         runs = {"with": refinement.with_run, "without": refinement.without_run}
-    advice = () if refinement is None or is_moved else (*explain(refinement), _ADVICE)
+    choose = partial(_choose, package, feature, graphs, named)
+    advice = () if refinement is None or is_moved else (*explain(refinement), _foretell(refinement, choose))
     try:
-        feature_slice = slice_feature(runs["with"], runs["without"])
-        selection = select_tests(runs["with"], runs["without"])
-        choice = _choose(package, feature, runs, graphs, feature_slice, selection, named)
+        feature_slice, selection, choice = choose(runs)
     except MeterizeError as error:
         error.details = (*error.details, *advice)
         raise
@@ -102,23 +107,34 @@ def _refine(
     return refine(runs["with"], runs["without"], eligible, [(graph.code, block) for graph, block in spots])
 
 
+def _foretell(refinement: Refinement, choose: Callable[[Mapping[str, CoverageRecord]], _Chosen]) -> str:
+    """What the user would get for sorting the tests."""
+    try:
+        _, selection, choice = choose({"with": refinement.with_run, "without": refinement.without_run})
+    except MeterizeError:
+        return f"{_ADVICE}."
+    places = [f"{point.code.qualname} ({point.code.file}:{point.line})" for point in choice.hook_points]
+    more = f" and {len(places) - _SHOWN} more" if len(places) > _SHOWN else ""
+    total = len(selection.feature_tests)
+    noticed = total - len(choice.uncovered)
+    who = f"all {total}" if noticed == total else f"{noticed} of {total}"
+    return f"{_ADVICE}: it would hook {', '.join(places[:_SHOWN])}{more}, which {who} feature tests would pass, and no other."
+
+
 def _choose(
     package: Package,
     feature: Feature,
-    runs: Mapping[str, CoverageRecord],
     graphs: Graphs,
-    feature_slice: FeatureSlice,
-    selection: Selection,
     named: Mapping[CodeId, ControlFlowGraph],
-) -> Choice:
-    eligible = {
-        code: graph
-        for code, graph in graphs.all(feature_slice.union).items()
-        if not is_excluded(code, feature.guidance.exclude)
-    }
+    runs: Mapping[str, CoverageRecord],
+) -> _Chosen:
+    feature_slice = slice_feature(runs["with"], runs["without"])
+    selection = select_tests(runs["with"], runs["without"])
+    unique = graphs.all(feature_slice.union)
+    eligible = {code: graph for code, graph in unique.items() if not is_excluded(code, feature.guidance.exclude)}
     users, others = _executed(runs["with"], selection.feature_tests), _executed(runs["without"], selection.rest_tests)
     try:
-        return choose_hook_points(
+        choice = choose_hook_points(
             feature_slice,
             eligible,
             feature=feature.name,
@@ -132,6 +148,7 @@ def _choose(
         nearest = describe_nearest(users, others, graphs.of(runs["with"]))
         error.details = (*error.details, *find_data_words(graphs.code, feature), *nearest)
         raise
+    return feature_slice, selection, choice
 
 
 def _executed(run: CoverageRecord, tests: tuple[str, ...]) -> dict[str, Executed]:
