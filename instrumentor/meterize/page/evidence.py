@@ -8,7 +8,7 @@ from typing import Final
 from meterize.model.coverage import ENOUGH_CALLS
 from meterize.model.page import Page, PageHook, PageTest, Score
 
-from .answer import count, place, risks, what_happens
+from .answer import count, place, risks
 from .drawing import bar
 from .markup import Markup, element, join, name
 
@@ -19,17 +19,16 @@ _MOST_ALTERNATIVES: Final = 25
 
 def hooks(page: Page) -> Markup:
     """Where one use is noticed, and why there."""
-    return join(element("article", _hook(page, hook), class_="hook") for hook in page.hooks)
+    return join(element("article", _hook(hook), class_="hook") for hook in page.hooks)
 
 
-def _hook(page: Page, hook: PageHook) -> Markup:
+def _hook(hook: PageHook) -> Markup:
     fires = hook.fires
     often = [f"once in each of {count(fires.once, 'test')}"] * bool(fires.once)
     often += [f"several times in {fires.more:,}"] * bool(fires.more)
     often += [f"not known how often in {fires.unknown:,}"] * bool(fires.unknown)
     return join(
         element("h3", element("span", f"◆ {hook.number}", class_="badge"), " ", name(hook.point.code.qualname)),
-        element("p", "One use is counted each time ", what_happens(hook, page.plan.charge), "."),
         element("p", hook.point.why),
         element(
             "dl",

@@ -143,6 +143,13 @@ def _block(
     )
 
 
+def _below_decorators(line: int, block: Block, text: Sequence[str]) -> int:
+    """What a call begins with has the line of the first decorator: the ``def`` is meant."""
+    while block.index == 0 and line < len(text) and text[line - 1].lstrip().startswith("@"):
+        line += 1
+    return line
+
+
 def _text(line: int, instructions: Sequence[Instruction], text: Sequence[str], copies: Mapping[Position, int] | None) -> str:
     """The line's source; of one that several blocks share, the part that this block evaluates."""
     whole = text[line - 1]

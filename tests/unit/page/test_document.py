@@ -16,7 +16,7 @@ from meterize.model.plan import Fires
 from meterize.page import render_page
 from meterize.pipeline.destinations import PAGE_BEGINS
 
-from .conftest import HOSTILE, make_page, with_tests
+from .made_pages import HOSTILE, make_page, with_tests
 
 VOID = {"meta", "link"}
 KNOWN = {

@@ -11,7 +11,7 @@ import pytest
 from meterize.model.page import Flow, Page
 from meterize.page.drawing import draw_flow, shade
 
-from .conftest import HOSTILE, make_page
+from .made_pages import HOSTILE, make_page
 
 
 def parse(flow: Flow) -> ElementTree.Element:

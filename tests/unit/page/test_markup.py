@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from meterize.page.markup import Markup, element, join, name, text
 
-from .conftest import HOSTILE
+from .made_pages import HOSTILE
 
 
 @pytest.mark.parametrize("word", HOSTILE)
