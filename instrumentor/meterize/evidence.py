@@ -45,10 +45,19 @@ def evidence_file(plan: Path) -> Path:
     return plan.with_name(f"{plan.name.removesuffix('.toml')}.verdict.json")
 
 
-def require_place(path: Path) -> None:
-    """Raise TargetError (``evidence-unwritable``) where no file can be written: better now than after the suites."""
-    if path.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
-        raise _unwritable(path, "it is a folder" if path.is_dir() else "no files can be made in its folder")
+def require_place(path: Path, plan: Path) -> Path:
+    """The file to write, links followed. Raises TargetError (``evidence-unwritable``): better now than after the suites."""
+    try:
+        real = path.resolve()
+    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, up to Python 3.12
+        raise _unwritable(path, "its links lead nowhere") from error
+    if real == plan.resolve():
+        raise _unwritable(path, "it is the plan itself")
+    if os.path.lexists(real) and not real.is_file():
+        raise _unwritable(path, "it is no regular file")
+    if not os.access(real.parent, os.W_OK | os.X_OK):
+        raise _unwritable(path, "no files can be made in its folder")
+    return real
 
 
 def write_evidence(path: Path, content: Mapping[str, Any], *, like: Path) -> str:

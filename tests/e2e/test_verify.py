@@ -90,8 +90,8 @@ def test_how_often_and_at_what_cost(bench):
     }  # fmt: skip
     shown = bench.lab.meterize("verify", bench.plan)
     assert shown.code == 0, shown
-    assert "█" * 32 in shown.out
-    assert "·" * 32 in shown.out
+    assert "█" * 24 in shown.out
+    assert "·" * 24 in shown.out
     for words in (
         "2 of 2 fired",
         "0 of 1 fired",
@@ -333,16 +333,22 @@ def test_a_verdict_holds_wherever_the_same_code_is_installed(bench, make_lab, wo
 
 def test_evidence_elsewhere_and_nowhere(bench):
     lab = bench.lab
+    (lab.work / "loop.json").symlink_to("loop.json")
+    (lab.work / "pipe.json").symlink_to("/dev/null")
     before = lab.tree()
-    lab.refused(
-        lab.meterize("verify", bench.plan, "--evidence", lab.work / "no" / "x.json"), 4, "evidence-unwritable", before=before
-    )
+    for place in (lab.work / "no" / "x.json", lab.work / "loop.json", lab.work / "pipe.json", bench.plan):
+        ran = lab.meterize("verify", bench.plan, "--evidence", place)
+        lab.refused(ran, 4, "evidence-unwritable", "--evidence", before=before)
     lab.refused(lab.meterize("verify", bench.plan, "--evidence", lab.work), 2, "usage", before=before)
     bench.evidence.mkdir()
-    before = lab.tree()
-    lab.refused(lab.meterize("verify", bench.plan), 4, "evidence-unwritable", "--evidence", before=before)
-    answer = bench.verify(0, "--evidence", lab.work / "x.json")
+    lab.refused(lab.meterize("verify", bench.plan), 4, "evidence-unwritable", "--evidence", before=lab.tree())
+    (lab.work / "x.json").write_text("earlier")
+    (lab.work / "x.json").chmod(0o640)
+    (lab.work / "link.json").symlink_to("x.json")
+    answer = bench.verify(0, "--evidence", lab.work / "link.json")
     assert hashlib.sha256((lab.work / "x.json").read_bytes()).hexdigest() == answer["evidence"]["digest"]
+    assert (lab.work / "link.json").is_symlink()
+    assert stat.S_IMODE((lab.work / "x.json").stat().st_mode) == 0o640
 
 
 def test_several_features_of_one_plan_share_their_runs(bench, lab):
@@ -376,6 +382,10 @@ def test_several_features_of_one_plan_share_their_runs(bench, lab):
     assert {name: (lab.work / f"counted_{name}").read_text() for name in ("users", "others")} == {"users": "xx", "others": "xx"}
     assert [len(json.loads(bench.evidence.read_bytes())[key]) for key in ("commands", "features", "files")] == [2, 2, 6]
     assert lab.meterize("verify", bench.plan).out.count("feature tests") == 2
+    alone = bench.verify(0, "--feature", "forecast")
+    assert (alone["feature"], alone["rest_tests"]["total"]) == ("forecast", 2)
+    ran = lab.meterize("verify", bench.plan, "--feature", "nonsense")
+    lab.refused(ran, 2, "no-such-feature", "forecast")
 
 
 def test_tests_that_fire_several_hooks_are_named(bench, lab):

@@ -14,7 +14,7 @@ from . import output
 
 SHOWN_TESTS = 8
 SHOWN_LINES = 8
-BAR = 32
+BAR = 24
 """Characters of a bar."""
 SHOWN_DIGEST = 12
 
@@ -46,13 +46,12 @@ def _show_feature(console: Console, verdict: Verdict, trip: RoundTrip) -> None:
     console.print(f"{title}[bold cyan]{escape(verdict.plan.feature)}[/]: {_verdict(verdict.passed)}")
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     for name, group, wanted in (("feature tests", verdict.feature, True), ("rest tests", verdict.rest, False)):
-        table.add_row(
-            name, _bar(group, wanted=wanted), f"{group.fired} of {group.total} fired", _often(group) if wanted else ""
-        )
+        often = _often(group) if wanted else ""
+        table.add_row(name, f"{_bar(group, wanted=wanted)}  {group.fired} of {group.total} fired{often}")
     for name, passes in _suites(verdict):
-        table.add_row(name, passes, "", "")
-    table.add_row("before and after", _alike(verdict), "", "")
-    table.add_row("round trip", _round(trip), "", "")
+        table.add_row(name, passes)
+    table.add_row("before and after", _alike(verdict))
+    table.add_row("round trip", _round(trip))
     console.print(table)
     for reason in verdict.reasons:
         console.print(f"[red]✗[/] {escape(reason)}", soft_wrap=True)
@@ -81,10 +80,10 @@ def _bar(group: TestGroup, *, wanted: bool) -> str:
 def _often(group: TestGroup) -> str:
     if group.spread is None:
         return ""
-    least, median, most = group.spread
+    least, _, most = group.spread
     if least == most:
-        return f"{'once' if least == 1 else f'{least} uses'} each"
-    return f"{least} to {most} uses each, half of them up to {median:g}"
+        return f", {'once' if least == 1 else f'{least} uses'} each"
+    return f", {least} to {most} uses each"
 
 
 def _suites(verdict: Verdict) -> Iterable[tuple[str, str]]:

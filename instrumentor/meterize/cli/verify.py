@@ -24,10 +24,14 @@ FINDINGS = 1
     "--evidence", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
     help="Write the evidence here [beside PLAN: NAME.verdict.json].",
 )  # fmt: skip
+@click.option("--feature", "features", multiple=True, metavar="NAME",
+              help="Only this feature of PLAN; may be given several times.  [default: all]")  # fmt: skip
 @timeout_option
 @output.json_option
 @click.pass_obj
-def verify(target: Target, plan: Path, evidence: Path | None, timeout: float | None, as_json: bool) -> int:
+def verify(
+    target: Target, plan: Path, evidence: Path | None, features: tuple[str, ...], timeout: float | None, as_json: bool
+) -> int:
     """Prove PLAN on the metered package: every feature test fires, no rest test does, and nothing else changes.
 
     Both suites run with hooks, and without them on the original code, which only their own processes see. Then hooks come out
@@ -39,7 +43,7 @@ def verify(target: Target, plan: Path, evidence: Path | None, timeout: float | N
       meterize verify tablib.xlsx.plan.toml
     """
     with output.progress(as_json=as_json) as progress:
-        found = check(plan, target=target, evidence=evidence, timeout=timeout, progress=progress)
+        found = check(plan, target=target, features=features, evidence=evidence, timeout=timeout, progress=progress)
     if as_json:
         output.print_json(as_mapping(found))
     else:

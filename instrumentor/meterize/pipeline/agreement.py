@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import Final
 
 from meterize.errors import TargetError, UsageError
@@ -33,6 +35,19 @@ def require_feature_name(name: str) -> None:
         slug="bad-feature-name",
         hint="Choose a short name such as xlsx-export; blanks inside, quotes and any letters are fine.",
     )
+
+
+def choose_plans(plans: Sequence[HookPlan], features: Collection[str], path: Path) -> tuple[HookPlan, ...]:
+    """The features of the plan at ``path`` that were named; all if none was. Raises UsageError."""
+    known = list(dict.fromkeys(plan.feature for plan in plans))
+    for name in features:
+        if name not in known:
+            raise UsageError(
+                f"{path} holds no feature {name!r}",
+                slug="no-such-feature",
+                hint=f"It holds {', '.join(map(repr, known))}.",
+            )
+    return tuple(plan for plan in plans if not features or plan.feature in features)
 
 
 def refuse_own(package: Package) -> None:

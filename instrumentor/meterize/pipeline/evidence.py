@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,14 +10,14 @@ from meterize.cpython.versions import CACHE_TAG, RELEASE
 from meterize.model.verdict import RoundTrip, SuiteRun, TestEvidence, Verdict, Verification
 
 
-def describe(found: Verification) -> dict[str, Any]:
-    """The content of the file (docs/evidence.md)."""
+def describe(found: Verification, plan_file_digest: str) -> dict[str, Any]:
+    """The content of the file (docs/evidence.md); ``plan_file_digest`` is the SHA-256 of the plan as it was read."""
     return {
         "tool": {"name": "meterize", "version": __version__},
         "time": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         "interpreter": {"cache_tag": CACHE_TAG, "version": RELEASE},
         "verdict": _word(found.passed),
-        "plan_file_digest": hashlib.sha256(found.plan_path.read_bytes()).hexdigest(),
+        "plan_file_digest": plan_file_digest,
         "commands": [_command(suite) for suite in found.suites],
         "cost": found.cost,
         "files": [file for trip in found.round_trips for file in _files(trip)],

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from meterize.cpython.versions import CACHE_TAG
-from meterize.errors import UsageError
 from meterize.installed import RuntimeSource, Wanted, apply_all, lock, preview
 from meterize.model.feature import Policy
 from meterize.model.manifest import MeteredPlan
@@ -18,7 +17,7 @@ from meterize.model.plan import HookPlan, HookPoint
 from meterize.model.report import Instrumentation, PlacedHook
 from meterize.plan_file import check_interpreter, digest_plan, read_plans, render_plans
 
-from .agreement import refuse_own, require_agreement
+from .agreement import choose_plans, refuse_own, require_agreement
 from .fitting import fit_plans, fit_points
 from .rewrite import describe_changes, placed_hooks, rewrite_package
 from .runtime import runtime_source
@@ -40,7 +39,10 @@ def instrument(
     All features of the plan, or those named in ``features``, whatever their packages: all of them or none. ``policy`` overrules
     the plan's. Raises UsageError (the plan), TargetError (the environment).
     """
-    plans = [plan if policy is None else dataclasses.replace(plan, policy=policy) for plan in _chosen(plan_path, features)]
+    plans = [
+        plan if policy is None else dataclasses.replace(plan, policy=policy)
+        for plan in choose_plans(read_plans(plan_path), features, plan_path)
+    ]
     check_interpreter(plans[0], CACHE_TAG)
     packages = {name: target.package(name) for name in dict.fromkeys(plan.package for plan in plans)}
     for plan in plans:
@@ -67,19 +69,6 @@ class _Work:
     wanted: Wanted
     changed: bool
     warnings: tuple[str, ...]
-
-
-def _chosen(plan_path: Path, features: Collection[str]) -> tuple[HookPlan, ...]:
-    plans = read_plans(plan_path)
-    known = list(dict.fromkeys(plan.feature for plan in plans))
-    for name in features:
-        if name not in known:
-            raise UsageError(
-                f"{plan_path} holds no feature {name!r}",
-                slug="no-such-feature",
-                hint=f"It holds {', '.join(map(repr, known))}.",
-            )
-    return tuple(plan for plan in plans if not features or plan.feature in features)
 
 
 def _by_distribution(plans: Sequence[HookPlan]) -> list[list[HookPlan]]:

@@ -4,8 +4,10 @@ change nothing else, and come out again."""
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+import hashlib
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from meterize.cpython.versions import CACHE_TAG
@@ -16,7 +18,9 @@ from meterize.model.package import Package
 from meterize.model.plan import HookPlan
 from meterize.model.verdict import RoundTrip, SuiteRun, Verdict, Verification
 from meterize.plan_file import check_interpreter, read_plans
+from meterize.testruns import Originals
 
+from .agreement import choose_plans
 from .evidence import describe
 from .judgement import judge
 from .progress import Progress
@@ -32,58 +36,72 @@ def verify(
     plan_path: Path,
     *,
     target: Target,
+    features: Collection[str] = (),
     evidence: Path | None = None,
     timeout: float | None = None,
     progress: Progress | None = None,
 ) -> Verification:
-    """Judge every feature of a plan that is instrumented here, and write down what that rests on: beside the plan, or to
-    ``evidence``. ``timeout`` bounds each run of a suite, in seconds.
+    """Judge every feature of a plan that is instrumented here, or those named in ``features``, and write down what that rests
+    on: beside the plan, or to ``evidence``. ``timeout`` bounds each run of a suite, in seconds.
 
     Raises UsageError (the plan), TargetError (the plan is not what is installed), TestsError (a suite did not run at all).
     """
-    plans = read_plans(plan_path)
-    for plan in plans:
-        check_interpreter(plan, CACHE_TAG)
-    evidence_path = evidence or evidence_file(plan_path)
-    packages = {name: target.package(name) for name in dict.fromkeys(plan.package for plan in plans)}
-    in_force = {name: _in_force([plan for plan in plans if plan.package == name], packages[name]) for name in packages}
-    require_place(evidence_path)
-    examined = [
-        _examine([plan for plan in plans if plan.package == name], package, in_force[name], target, timeout, progress)
-        for name, package in packages.items()
-    ]
-    order = [(plan.distribution, plan.feature) for plan in plans]
-    verdicts = [verdict for each in examined for verdict in each[0]]
-    verdicts.sort(key=lambda verdict: order.index((verdict.plan.distribution, verdict.plan.feature)))
-    suites = tuple(suite for each in examined for suite in each[1])
-    found = Verification(
+    every = read_plans(plan_path)
+    plan_file_digest = hashlib.sha256(plan_path.read_bytes()).hexdigest()
+    plans = choose_plans(every, features, plan_path)
+    check_interpreter(plans[0], CACHE_TAG)
+    by_package = {name: [plan for plan in plans if plan.package == name] for name in dict.fromkeys(p.package for p in plans)}
+    packages = [target.package(name) for name in by_package]
+    in_force = [_in_force(own, package) for own, package in zip(by_package.values(), packages, strict=True)]
+    evidence_path = require_place(evidence or evidence_file(plan_path), plan_path)
+    examined = []
+    for own, package, manifest in zip(by_package.values(), packages, in_force, strict=True):
+        pairs = partial(SuitePairs, package, target=target, timeout=timeout, progress=progress)
+        examined.append(_examine(own, every, package, manifest, target, pairs))
+    found = _gather(plan_path, plans, examined, evidence_path)
+    digest = write_evidence(evidence_path, describe(found, plan_file_digest), like=plan_path)
+    return dataclasses.replace(found, evidence_digest=digest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Examined:
+    """What was found out about the features of one package."""
+
+    verdicts: tuple[Verdict, ...]
+    suites: tuple[SuiteRun, ...]
+    round_trip: RoundTrip
+
+
+def _gather(plan_path: Path, plans: Sequence[HookPlan], examined: Sequence[_Examined], evidence_path: Path) -> Verification:
+    """All packages together, features in the order of the plan."""
+    verdicts = {(v.plan.distribution, v.plan.feature): v for each in examined for v in each.verdicts}
+    suites = tuple(suite for each in examined for suite in each.suites)
+    untouched = sum(suite.untouched_seconds for suite in suites)
+    return Verification(
         plan_path=plan_path,
-        verdicts=tuple(verdicts),
+        verdicts=tuple(verdicts[plan.distribution, plan.feature] for plan in plans),
         suites=suites,
-        round_trips=tuple(each[2] for each in examined),
-        cost=_cost(suites),
+        round_trips=tuple(each.round_trip for each in examined),
+        cost=sum(suite.seconds for suite in suites) / untouched if untouched else None,
         evidence_path=evidence_path,
         evidence_digest="",
     )
-    digest = write_evidence(evidence_path, describe(found), like=plan_path)
-    return dataclasses.replace(found, evidence_digest=digest)
 
 
 def _examine(
     plans: Sequence[HookPlan],
+    every: Sequence[HookPlan],
     package: Package,
     manifest: Manifest,
     target: Target,
-    timeout: float | None,
-    progress: Progress | None,
-) -> tuple[list[Verdict], tuple[SuiteRun, ...], RoundTrip]:
+    make_pairs: Callable[[Originals], SuitePairs],
+) -> _Examined:
     """All features of one package: every command once, the files before and after."""
     code = PackageCode(package)
     files = proven_files(package.site, manifest)
-    with ExitStack() as stack:
-        originals = stack.enter_context(original_code(code, manifest))
-        pairs = SuitePairs(package, originals, target, timeout, progress)
-        ran = [(plan, *_run(plan, plans, pairs)) for plan in plans]
+    with original_code(code, manifest) as originals:
+        pairs = make_pairs(originals)
+        ran = [(plan, *_run(plan, every, pairs)) for plan in plans]
     round_trip = go_round(code, manifest, files)
     digests = {metered.feature: metered.plan_digest for metered in manifest.plans}
     disturbances = _disturbances(package, target)
@@ -93,23 +111,17 @@ def _examine(
             plan, digests[plan.feature], package, with_pair=with_pair, rest_pairs=rest_pairs, problems=round_trip.problems
         )
         verdicts.append(dataclasses.replace(verdict, warnings=(*disturbances, *verdict.warnings)))
-    return verdicts, pairs.suites(), round_trip
+    return _Examined(verdicts=tuple(verdicts), suites=pairs.suites(), round_trip=round_trip)
 
 
-def _run(plan: HookPlan, plans: Sequence[HookPlan], pairs: SuitePairs) -> tuple[Pair, tuple[Pair, ...]]:
+def _run(plan: HookPlan, every: Sequence[HookPlan], pairs: SuitePairs) -> tuple[Pair, tuple[Pair, ...]]:
     """The feature's command and those of the rest, which go first: their own, and the features it is told apart from."""
-    of = f"{plan.feature}: " if len(plans) > 1 else ""
+    of = f"{plan.feature}: " if len(every) > 1 else ""
     rest = [pairs.pair(plan.without_command, plan.cwd, f"{of}without")] if plan.without_command else []
     with_pair = pairs.pair(plan.with_command, plan.cwd, f"{of}with")
-    others = [other for other in plans if other.feature in plan.against]
+    others = [other for other in every if other.distribution == plan.distribution and other.feature in plan.against]
     rest += [pairs.pair(other.with_command, other.cwd, f"{other.feature}: with") for other in others]
     return with_pair, tuple(rest)
-
-
-def _cost(suites: Sequence[SuiteRun]) -> float | None:
-    """CPU time with hooks over that without, both suites and all attempts."""
-    untouched = sum(suite.untouched_seconds for suite in suites)
-    return sum(suite.seconds for suite in suites) / untouched if untouched else None
 
 
 def _disturbances(package: Package, target: Target) -> tuple[str, ...]:
