@@ -100,16 +100,18 @@ def _figures(page: Page) -> list[Markup]:
 
 def _how_often(page: Page) -> Markup:
     fires = page.hooks[0].fires if len(page.hooks) == 1 else _together(page)
-    once, more, unknown = fires.once, fires.more, fires.unknown
-    rest = [count(more, "test") + " fire it several times"] * bool(more)
-    rest += [f"in {count(unknown, 'test')} it is not known how often"] * bool(unknown)
-    if not once:
-        return _figure(f"{more or unknown:,}", "tests: how often they fire it is not known" if not more else
-                       "tests fire it several times", "; ".join(rest[bool(more) :]), "warn")  # fmt: skip
-    good = not more and not unknown
-    each = "fires once in it" if once == 1 else "fires once in each of them"
-    return _figure(f"{once:,}", f"{'test' if once == 1 else 'tests'}: {each}", "; ".join(rest) or "one use is one count",
-                   "good" if good else "warn")  # fmt: skip
+    several = f"{'fires' if fires.more == 1 else 'fire'} it several times"
+    unknown = f"how often {'it fires' if fires.unknown == 1 else 'they fire'} it is not known"
+    if fires.once:
+        number, what = fires.once, f"{'test fires' if fires.once == 1 else 'tests fire'} it exactly once"
+        rest = [f"{count(fires.more, 'test')} {several}"] * bool(fires.more)
+    elif fires.more:
+        number, what, rest = fires.more, f"{'test' if fires.more == 1 else 'tests'} {several}", []
+    else:
+        return _figure(f"{fires.unknown:,}", f"{'test' if fires.unknown == 1 else 'tests'}: {unknown}", "", "warn")
+    rest += [f"in {count(fires.unknown, 'test')} it is not known how often"] * bool(fires.unknown)
+    is_good = bool(fires.once) and not fires.more and not fires.unknown
+    return _figure(f"{number:,}", what, "; ".join(rest) or "one use is one count" * is_good, "good" if is_good else "warn")
 
 
 def _together(page: Page) -> Fires:

@@ -129,9 +129,11 @@ def _block(
     dominates: bool,
 ) -> FlowBlock:
     own = [proofs[offset] for offset in block.offsets if offset in proofs]
-    lines = sorted({one.position[0] for one in instructions if one.position[0] is not None})
+    lines = sorted({_below_decorators(one.position[0], block, text) for one in instructions if one.position[0] is not None})
     span = f"{lines[0]}–{lines[-1]}" if len(lines) > 1 else "".join(map(str, lines))
-    shown = [_text(line, instructions, text, copies if sharing[line] > 1 else None) for line in lines if line <= len(text)]
+    shown = [
+        _text(line, instructions, text, copies if sharing.get(line, 1) > 1 else None) for line in lines if line <= len(text)
+    ]
     return FlowBlock(
         lines=span,
         text=tuple(each for each in shown if each)[:_SHOWN_LINES],

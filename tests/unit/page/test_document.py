@@ -117,10 +117,12 @@ def test_how_often(page: Page) -> None:
     def figure(**fires: int) -> str:
         return words(replace(page, hooks=(replace(page.hooks[0], fires=Fires(**fires)),)))
 
-    assert "tests: fires once in each of them" in figure(once=23)
-    assert "4 tests fire it several times" in figure(once=19, more=4)
-    assert "in 2 tests it is not known how often" in figure(once=1, unknown=2)
-    assert "how often they fire it is not known" in figure(unknown=3)
+    assert "tests fire it exactly once23one use is one count" in figure(once=23)
+    assert "test fires it exactly once1" in figure(once=1)
+    assert "tests fire it exactly once194 tests fire it several times" in figure(once=19, more=4)
+    assert "1 test fires it several times; in 2 tests it is not known how often" in figure(once=1, more=1, unknown=2)
+    assert "tests fire it several times4in 1 test it is not known" in figure(more=4, unknown=1)
+    assert "tests: how often they fire it is not known3" in figure(unknown=3)
 
 
 def test_the_risk_has_its_number(page: Page) -> None:
