@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterable, Mapping
@@ -20,8 +21,9 @@ from meterize.errors import TargetError
 from meterize.model.verdict import ProvenFile
 
 EVIDENCE_SCHEMA: Final = 1
-MAX_BYTES: Final = 256 * 1024 * 1024
-"""The largest file that is read: a million tests."""
+MAX_BYTES: Final = 64 * 1024 * 1024
+"""The largest file that is read: some 300,000 tests."""
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +93,8 @@ def _write(draft: Path, data: bytes, mode: int) -> None:
 def read_proofs(path: Path) -> tuple[Proof, ...] | None:
     """What the evidence at ``path`` says, by feature; None if there is none, and nothing where it cannot be made out."""
     try:
-        if path.stat().st_size > MAX_BYTES:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
             return ()
         data = path.read_bytes()
     except FileNotFoundError:
@@ -116,8 +119,8 @@ def _proof(content: Any, feature: Any, digest: str) -> Proof:
         feature=_text(feature["feature"]),
         plan_digest=_text(feature["plan_digest"]),
         passed=feature["verdict"] == "passed",
-        time=_text(content["time"]),
-        files={(_text(file["source"]), int(file["optimization"])): _text(file["code_digest"]) for file in files},
+        time=_time(content["time"]),
+        files={(_text(file["source"]), _level(file["optimization"])): _text(file["code_digest"]) for file in files},
         digest=digest,
     )
 
@@ -126,6 +129,19 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(value)
     return value
+
+
+def _level(value: object) -> int:
+    if type(value) is not int:
+        raise TypeError(value)
+    return value
+
+
+def _time(value: object) -> str:
+    text = _text(value)
+    if not _TIME.fullmatch(text):  # it is shown on terminals
+        raise ValueError(value)
+    return text
 
 
 def is_of(proof: Proof, files: Iterable[ProvenFile]) -> bool:
