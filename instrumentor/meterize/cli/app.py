@@ -18,6 +18,7 @@ from . import failure, output
 from .analyze import analyze
 from .completion import completion
 from .instrument import instrument
+from .schema import schema
 from .status import status
 from .strip import strip
 from .usage import usage
@@ -70,7 +71,7 @@ def app(context: click.Context, python: Path | None) -> int | None:
     return None
 
 
-for command in (analyze, instrument, status, verify, usage, strip, completion):
+for command in (analyze, instrument, status, verify, usage, strip, schema, completion):
     app.add_command(command)
 
 

@@ -4,6 +4,7 @@ Only this package composes the stages; it prints nothing.
 """
 
 from .analyze import analyze
+from .features import analyze_features
 from .instrument import instrument
 from .status import status
 from .strip import strip, strip_all
@@ -11,4 +12,4 @@ from .target import Target
 from .usage import usage
 from .verify import verify
 
-__all__ = ["Target", "analyze", "instrument", "status", "strip", "strip_all", "usage", "verify"]
+__all__ = ["Target", "analyze", "analyze_features", "instrument", "status", "strip", "strip_all", "usage", "verify"]

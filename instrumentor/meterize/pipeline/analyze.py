@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from meterize.errors import TargetError
@@ -15,7 +15,7 @@ from meterize.testruns import save_coverage
 
 from .agreement import refuse_own, require_feature_name
 from .destinations import DATA_BEGINS, PAGE_BEGINS, PLAN_BEGINS, require_place, require_two_places
-from .finding import find_feature
+from .finding import Finding, find_feature
 from .graphs import Graphs
 from .page import Found, write_page
 from .progress import Progress
@@ -51,7 +51,7 @@ def analyze(
     refuse_own(package)
     refuse_metered(package)
     path = plan_path or Path(f"{package.import_name}.{feature.name}.plan.toml")
-    is_replaced = _require_places(path, data_path, page_path)
+    is_replaced = require_places(path, data_path, [page_path] if page_path else [])
     code = PackageCode(package)
     runs = run_suites(package, code, feature, target, timeout, progress)
     if data_path is not None:
@@ -60,31 +60,37 @@ def analyze(
         progress("slice", "taking the difference")
     graphs = Graphs(code)
     finding = find_feature(package, feature, runs, graphs, accept)
-    plan, feature_slice = finding.plan, finding.feature_slice
-    write_plans((plan,), path)
+    write_plans((finding.plan,), path)
+    return report(finding, graphs, plan_path=path, replaced=is_replaced, page_path=page_path)
+
+
+def report(finding: Finding, graphs: Graphs, *, plan_path: Path, replaced: bool, page_path: Path | None) -> Analysis:
+    """What was found, once its plan is written; and its page, if one is wanted. Raises TargetError for the page."""
+    plan, feature_slice, code = finding.plan, finding.feature_slice, graphs.code
     if page_path is not None:
         why = explain(finding.refinement) if finding.refinement is not None else ()
         found = Found(plan=plan, runs=finding.runs, feature_slice=feature_slice, graphs=graphs, code=code, moved_why=why)
         write_page(found, page_path)
     return Analysis(
-        package=package,
+        package=code.package,
         plan=plan,
-        plan_path=path,
-        replaced=is_replaced,
+        plan_path=plan_path,
+        replaced=replaced,
         functions=slice_functions(code, feature_slice, plan),
         warnings=plan.warnings,
-        seconds=sum(run.seconds for run in runs.values()),
+        seconds=sum(run.seconds for run in finding.runs.values()),
         rest_noticed=count_noticed(records_of(finding.runs["without"], plan.selection.rest_tests), plan),
         page_path=page_path,
     )
 
 
-def _require_places(plan_path: Path, data_path: Path | None, page_path: Path | None) -> bool:
+def require_places(plan_path: Path, data_path: Path | None, page_paths: Sequence[Path]) -> bool:
+    """Raise UsageError unless all that was asked for can be written; returns whether a plan will be replaced."""
     is_replaced = require_place(plan_path, "--plan", begins=PLAN_BEGINS)
     if data_path is not None:
         require_place(data_path, "--data", begins=DATA_BEGINS)
         require_two_places(plan_path, data_path)
-    if page_path is not None:
+    for page_path in page_paths:
         require_place(page_path, "--html", begins=PAGE_BEGINS)
         require_two_places(plan_path, page_path, "--html")
     return is_replaced
