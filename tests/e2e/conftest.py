@@ -34,9 +34,9 @@ Tree = dict[str, tuple[object, ...]]
 
 
 def clean_variables(**more: str) -> dict[str, str]:
-    """What a user's shell has, as far as it concerns Python; nothing of the test run's own."""
+    """What a user's shell has, as far as it concerns Python; nothing of the test run's own, and no place to keep runs in."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(NOT_OURS)}
-    return {**kept, "LANG": "C.UTF-8", **more}
+    return {**kept, "LANG": "C.UTF-8", "XDG_CACHE_HOME": "/dev/null/nowhere", **more}
 
 
 @dataclass

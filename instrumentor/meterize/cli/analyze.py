@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from meterize.errors import UsageError
 from meterize.model.feature import Charge, Feature, Guidance
+from meterize.model.running import Running
 from meterize.pipeline import Target
 from meterize.pipeline import analyze as find
 from meterize.pipeline import analyze_features as find_all
@@ -21,7 +22,7 @@ from meterize.refining import Refinement, explain
 from . import output
 from .analysis import as_mapping, show
 from .completion import complete_packages
-from .options import timeout_option
+from .options import running_options, timeout_option
 
 _IN_FILE: Final = {"name", "with_command", "without_command", "cwd", "charge", "at", "exclude", "max_hooks"}
 
@@ -54,6 +55,7 @@ _IN_FILE: Final = {"name", "with_command", "without_command", "cwd", "charge", "
 @click.option("--data", type=click.Path(dir_okay=False, path_type=Path), help="Keep what ran as a coverage.py data file.")
 @click.option("--html", "page", type=click.Path(dir_okay=False, path_type=Path), help="Write all evidence as one HTML page.")
 @output.json_option
+@running_options
 @click.pass_obj
 def analyze(
     target: Target,
@@ -72,6 +74,7 @@ def analyze(
     data: Path | None,
     page: Path | None,
     refine: bool | None,
+    running: Running,
     as_json: bool,
 ) -> None:
     """Find the code of one feature of PACKAGE and choose where to notice its use.
@@ -84,6 +87,7 @@ def analyze(
         --with 'python -m pytest tests -k xlsx' --without 'python -m pytest tests -k "not xlsx"'
     """
     how: dict[str, Any] = {"plan_path": plan, "data_path": data, "page_path": page, "timeout": timeout, "target": target}
+    how["running"] = running
     guidance = Guidance(at=at, exclude=exclude, max_hooks=max_hooks)
     with output.progress(as_json=as_json) as progress:
         accept = partial(_may_move, refine, progress, as_json)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from math import isnan
 from typing import Any
 
 import click
+
+from meterize.model.running import Running
 
 
 class _Seconds(click.FloatRange):
@@ -23,3 +27,16 @@ class _Seconds(click.FloatRange):
 
 
 timeout_option = click.option("--timeout", type=_Seconds(), metavar="SECONDS", help="End a suite that runs longer.")
+
+
+def running_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """How suites are run; ``command`` gets it as ``running``."""
+
+    @click.option("--jobs", type=click.IntRange(min=1), metavar="N",
+                  help="Suites at the same time [as many as there are cores]; 1: one after the other.")  # fmt: skip
+    @click.option("--no-cache", is_flag=True, help="Run the suites even if nothing seems to have changed since they last ran.")
+    @wraps(command)
+    def bundled(*arguments: Any, jobs: int | None, no_cache: bool, **keywords: Any) -> Any:
+        return command(*arguments, running=Running(jobs=jobs, cache=not no_cache), **keywords)
+
+    return bundled

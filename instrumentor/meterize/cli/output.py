@@ -88,16 +88,17 @@ class Reporter:
         self._seen: Counter[str] = Counter()
 
     def __call__(self, stage: str, message: str) -> None:
-        """Something is under way in a stage; the stages before it are done."""
+        """Something is under way in a stage, beside whatever else is; without a message: the stage has ended."""
         if self._display is None:
             return
         if stage not in self._tasks:
-            for name, task in self._tasks.items():
-                self._display.update(task, description=f"[green]✓[/] {name}: {self._seen[name]}", at="")
-                self._display.stop_task(task)
             self._tasks[stage] = self._display.add_task(stage, total=None, at="")
+        if not message:
+            self._display.update(self._tasks[stage], description=f"[green]✓[/] {escape(stage)}: {self._seen[stage]}", at="")
+            self._display.stop_task(self._tasks[stage])
+            return
         self._seen[stage] += 1
-        self._display.update(self._tasks[stage], description=f"{stage}: {self._seen[stage]}", at=escape(message[-80:]))
+        self._display.update(self._tasks[stage], description=f"{escape(stage)}: {self._seen[stage]}", at=escape(message[-80:]))
 
     def close(self) -> None:
         """Clear the screen for something else."""

@@ -7,6 +7,7 @@ import marshal
 import warnings
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from types import CodeType
 from typing import Final
 
@@ -17,6 +18,7 @@ from .versions import CACHE_TAG
 _MAGIC: Final = importlib.util.MAGIC_NUMBER
 _HEADER_SIZE: Final = 16
 _HASH_BASED, _CHECK_SOURCE = 0b01, 0b10
+_ONE_AT_A_TIME: Final = Lock()
 
 
 @lru_cache(maxsize=1024)  # whoever reads a run compiles the same modules as whoever plans
@@ -26,7 +28,7 @@ def compile_module(source: bytes, path: str, optimization: int) -> CodeType:
     Raises TargetError (``source-not-python``) where import would fail too.
     """
     try:
-        with warnings.catch_warnings():
+        with _ONE_AT_A_TIME, warnings.catch_warnings():  # the filters are the process's, and runs are read in threads
             warnings.simplefilter("ignore")
             code: CodeType = compile(source, path, "exec", dont_inherit=True, optimize=optimization)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:

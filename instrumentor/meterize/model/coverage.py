@@ -55,7 +55,8 @@ class CoverageRecord:
     """One run of a user's command under collection.
 
     ``outside`` is what ran outside any test: import, collection, session fixtures. ``seconds`` is CPU time (user + system,
-    children included). A command that runs no known test framework is one test whose id is the command itself.
+    children included). A command that runs no known test framework is one test whose id is the command itself. ``kept_at`` is
+    when it ran (seconds since 1970), if it did not run now.
     """
 
     command: str
@@ -64,6 +65,7 @@ class CoverageRecord:
     exit_code: int
     seconds: float
     warnings: tuple[str, ...] = ()
+    kept_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

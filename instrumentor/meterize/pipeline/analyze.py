@@ -9,6 +9,7 @@ from meterize.errors import TargetError
 from meterize.model.feature import Feature
 from meterize.model.package import Package
 from meterize.model.report import Analysis
+from meterize.model.running import Running
 from meterize.plan_file import write_plans
 from meterize.refining import Refinement, explain
 from meterize.testruns import save_coverage
@@ -17,12 +18,13 @@ from .agreement import refuse_own, require_feature_name
 from .destinations import DATA_BEGINS, PAGE_BEGINS, PLAN_BEGINS, require_place, require_two_places
 from .finding import Finding, find_feature
 from .graphs import Graphs
+from .memory import explain_kept
 from .page import Found, write_page
 from .progress import Progress
 from .proofs import count_noticed, records_of
 from .sources import PackageCode
 from .status import manifest_of
-from .suites import run_suites
+from .suites import AS_USUAL, run_suites
 from .target import Target
 from .view import slice_functions
 
@@ -36,6 +38,7 @@ def analyze(
     data_path: Path | None = None,
     page_path: Path | None = None,
     timeout: float | None = None,
+    running: Running = AS_USUAL,
     accept: Callable[[Refinement], bool] = lambda _: False,
     progress: Progress | None = None,
 ) -> Analysis:
@@ -43,8 +46,8 @@ def analyze(
 
     ``plan_path`` defaults to ``PACKAGE.FEATURE.plan.toml`` in the working folder; ``data_path`` also keeps what was executed
     as a coverage.py data file; ``page_path`` gets the evidence as an HTML page; ``timeout`` bounds each suite, in seconds;
-    ``accept`` is asked whether tests that sit on the wrong side, judged by what they execute, may be moved. Raises TargetError,
-    TestsError, NothingFound, UsageError.
+    ``running`` says how they are run; ``accept`` is asked whether tests that sit on the wrong side, judged by what they
+    execute, may be moved. Raises TargetError, TestsError, NothingFound, UsageError.
     """
     require_feature_name(feature.name)
     package = target.package(package_name)
@@ -53,7 +56,7 @@ def analyze(
     path = plan_path or Path(f"{package.import_name}.{feature.name}.plan.toml")
     is_replaced = require_places(path, data_path, [page_path] if page_path else [])
     code = PackageCode(package)
-    runs = run_suites(package, code, feature, target, timeout, progress)
+    runs = run_suites(package, code, feature, target, timeout, progress, running)
     if data_path is not None:
         save_coverage(runs, package, data_path)
     if progress is not None:
@@ -77,7 +80,7 @@ def report(finding: Finding, graphs: Graphs, *, plan_path: Path, replaced: bool,
         plan_path=plan_path,
         replaced=replaced,
         functions=slice_functions(code, feature_slice, plan),
-        warnings=plan.warnings,
+        warnings=(*plan.warnings, *explain_kept(finding.runs)),
         seconds=sum(run.seconds for run in finding.runs.values()),
         rest_noticed=count_noticed(records_of(finding.runs["without"], plan.selection.rest_tests), plan),
         page_path=page_path,

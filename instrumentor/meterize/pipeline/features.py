@@ -16,6 +16,7 @@ from meterize.model.code import CodeId, InstructionMask
 from meterize.model.coverage import CoverageRecord
 from meterize.model.package import Package
 from meterize.model.report import Analysis
+from meterize.model.running import Running
 from meterize.plan_file import read_catalogue, write_plans
 from meterize.refining import Refinement
 from meterize.testruns import save_coverage
@@ -26,7 +27,7 @@ from .finding import Finding, find_feature
 from .graphs import Graphs
 from .progress import Progress
 from .sources import PackageCode
-from .suites import Suite, run_all
+from .suites import AS_USUAL, Suite, run_all
 from .target import Target
 
 Accept: TypeAlias = Callable[[str, Refinement], bool]
@@ -42,6 +43,7 @@ def analyze_features(
     data_path: Path | None = None,
     page_path: Path | None = None,
     timeout: float | None = None,
+    running: Running = AS_USUAL,
     accept: Accept = lambda _name, _refinement: False,
     progress: Progress | None = None,
 ) -> tuple[Analysis, ...]:
@@ -62,7 +64,7 @@ def analyze_features(
     findings: dict[str, Finding] = {}
     failures: dict[str, MeterizeError] = {}
     for group in groups:
-        runs = group.run(target, timeout, progress)
+        runs = group.run(target, timeout, progress, running)
         if data_path is not None:
             save_coverage(runs, group.package, data_path)
         for entry in group.entries:
@@ -93,9 +95,11 @@ class _Group:
     def package(self) -> Package:
         return self.graphs.code.package
 
-    def run(self, target: Target, timeout: float | None, progress: Progress | None) -> dict[str, CoverageRecord]:
+    def run(
+        self, target: Target, timeout: float | None, progress: Progress | None, running: Running
+    ) -> dict[str, CoverageRecord]:
         """Every distinct command once, by the name of its suite. Raises TestsError."""
-        return run_all(self.package, self.graphs.code, list(self._suites().values()), target, timeout, progress)
+        return run_all(self.package, self.graphs.code, list(self._suites().values()), target, timeout, progress, running)
 
     def find(self, entry: Entry, runs: Mapping[str, CoverageRecord], accept: Accept) -> Finding:
         """One feature against all the others and the rest. Raises NothingFound, TestsError, UsageError."""

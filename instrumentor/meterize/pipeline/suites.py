@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from threading import Event
+from typing import Final
 
+from meterize.errors import TestsError
 from meterize.model.coverage import CoverageRecord
 from meterize.model.feature import Feature
 from meterize.model.package import Package
-from meterize.testruns import collect
+from meterize.model.running import Running
+from meterize.testruns import ProbeBuild, Stopped, collect
 
+from .lanes import cores, work_at_once
+from .memory import Memory
 from .probes import probe_build
-from .progress import Progress, of_stage
+from .progress import Progress, end_stage, of_stage
 from .sources import PackageCode
 from .target import Target
+
+AS_USUAL: Final = Running()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +37,13 @@ class Suite:
 
 
 def run_suites(
-    package: Package, code: PackageCode, feature: Feature, target: Target, timeout: float | None, progress: Progress | None
+    package: Package,
+    code: PackageCode,
+    feature: Feature,
+    target: Target,
+    timeout: float | None,
+    progress: Progress | None,
+    running: Running = AS_USUAL,
 ) -> dict[str, CoverageRecord]:
     """What each test of both commands executes, as ``without`` and ``with``; ``timeout`` bounds each suite, in seconds.
 
@@ -36,7 +52,7 @@ def run_suites(
     # The rest goes first: what both import lazily then belongs to it.
     without = Suite(name="without", command=feature.without_command, cwd=feature.cwd)
     with_ = Suite(name="with", command=feature.with_command, cwd=feature.cwd)
-    return run_all(package, code, [without, with_], target, timeout, progress)
+    return run_all(package, code, [without, with_], target, timeout, progress, running)
 
 
 def run_all(
@@ -46,18 +62,75 @@ def run_all(
     target: Target,
     timeout: float | None,
     progress: Progress | None,
+    running: Running = AS_USUAL,
 ) -> dict[str, CoverageRecord]:
-    """What each test of the suites executes, by the suite's name, in their order. Raises TestsError."""
-    with probe_build(code) as probes:
-        return {
-            suite.name: collect(
-                suite.command,
-                cwd=suite.cwd,
-                package=package,
-                environment=target.run_environment(),
-                timeout=timeout,
-                probes=probes,
-                on_progress=of_stage(progress, suite.name),
-            )
-            for suite in suites
-        }
+    """What each test of the suites executes, by the suite's name, in their order: from an earlier run if nothing has changed.
+
+    Raises TestsError.
+    """
+    memory = Memory(package, target, {suite.name: (suite.command, suite.cwd) for suite in suites} if running.cache else {})
+    missing = [suite for suite in suites if suite.name not in memory.known]
+    if missing:
+        with probe_build(code) as probes:
+            run = partial(_collect, package, target, timeout, progress, probes)
+            ran, disturbed = _run(missing, running.jobs or cores(), run)
+        for name, record in ran.items():
+            if name not in disturbed:
+                memory.keep(name, record)
+        memory.known.update(ran)
+    return {suite.name: memory.known[suite.name] for suite in suites}
+
+
+def _collect(
+    package: Package,
+    target: Target,
+    timeout: float | None,
+    progress: Progress | None,
+    probes: ProbeBuild | None,
+    suite: Suite,
+    stop: Event | None = None,
+) -> CoverageRecord:
+    record = collect(
+        suite.command,
+        cwd=suite.cwd,
+        package=package,
+        environment=target.run_environment(),
+        timeout=timeout,
+        probes=probes,
+        on_progress=of_stage(progress, suite.name),
+        stop=stop,
+    )
+    end_stage(progress, suite.name)
+    return record
+
+
+def _run(
+    suites: Sequence[Suite], jobs: int, run: Callable[..., CoverageRecord]
+) -> tuple[dict[str, CoverageRecord], tuple[str, ...]]:
+    """At the same time, if so many jobs are allowed; what fails like that is tried again alone, and named."""
+    done: dict[str, CoverageRecord] = {}
+    disturbed: tuple[str, ...] = ()
+    if jobs > 1 and len(suites) > 1:
+        lanes = work_at_once({suite.name: partial(run, suite) for suite in suites}, jobs)
+        done, disturbed = lanes.done, tuple(lanes.failed)[:1]
+        for error in lanes.failed.values():
+            if not isinstance(error, Stopped) and not _may_be_disturbance(error):
+                raise error
+    for suite in sorted(suites, key=lambda suite: suite.name not in disturbed):
+        if suite.name not in done:
+            done[suite.name] = run(suite)
+        if suite.name in disturbed:
+            done[suite.name] = _warn_of_disturbance(done[suite.name], suite.name)
+    return done, disturbed
+
+
+def _may_be_disturbance(error: BaseException) -> bool:
+    return isinstance(error, TestsError) and error.slug in {"suite-failed", "suite-timeout"}
+
+
+def _warn_of_disturbance(record: CoverageRecord, name: str) -> CoverageRecord:
+    warning = (
+        f"--{name} failed while another suite ran at the same time, and passed alone: they share a port or files, so let them"
+        " run one after the other (--jobs 1)"
+    )
+    return dataclasses.replace(record, warnings=(*record.warnings, warning))

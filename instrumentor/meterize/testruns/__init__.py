@@ -6,5 +6,6 @@ from .environment import RunEnvironment
 from .firing import count_fires
 from .originals import Originals
 from .probes import ProbeBuild
+from .session import Stopped
 
-__all__ = ["Originals", "ProbeBuild", "RunEnvironment", "collect", "count_fires", "save_coverage"]
+__all__ = ["Originals", "ProbeBuild", "RunEnvironment", "Stopped", "collect", "count_fires", "save_coverage"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 
 from meterize.cpython.versions import HAS_MONITORING
 from meterize.errors import InternalError
@@ -29,12 +30,15 @@ def collect(
     timeout: float | None,
     on_progress: Callable[[str], None] | None,
     probes: ProbeBuild | None = None,
+    stop: Event | None = None,
+    order: int = 0,
 ) -> CoverageRecord:
     """Run ``command`` in ``cwd`` and note, test by test, which instructions of ``package`` it executes.
 
     ``timeout`` is in seconds; ``on_progress`` is called with the id of each test soon after it began; ``probes`` are needed
-    where the interpreter has no ``sys.monitoring``. Raises TestsError: ``suite-failed``, ``suite-timeout``, ``no-tests``,
-    ``no-data``.
+    where the interpreter has no ``sys.monitoring``; ``stop`` ends it from another thread (it raises Stopped); another ``order``
+    than 0 has pytest and unittest run their tests in that order, as far as they may. Raises TestsError: ``suite-failed``,
+    ``suite-timeout``, ``no-tests``, ``no-data``.
     """
     resolver: Resolver
     if HAS_MONITORING:
@@ -53,6 +57,8 @@ def collect(
         timeout=timeout,
         on_progress=on_progress,
         probes=probes.folder if probes and mode == "probes" else None,
+        stop=stop,
+        order=order,
     )
     require_tests(session)
     require_success(session)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import resource
 import signal
 import subprocess
 import threading
@@ -41,16 +40,15 @@ def run_command(
     """
     if not cwd.is_dir():
         raise UsageError(f"{cwd} is no folder to run the tests in", slug="cwd-missing", hint="Name an existing folder (--cwd).")
-    before = _children_seconds()
     with contextlib.ExitStack() as stack:
         with _signals_deferred():
             process = _start(command, cwd, variables)
             output = _Tail(process.stdout)
             stack.callback(output.close)
             stack.enter_context(_ending(process))
-        _wait(process, command, timeout, on_poll, output)
+        seconds = _wait(process, command, timeout, on_poll, output)
     on_poll()
-    return Finished(exit_code=process.returncode, tail=output.lines(), seconds=_children_seconds() - before)
+    return Finished(exit_code=process.returncode, tail=output.lines(), seconds=seconds)
 
 
 def _start(command: str, cwd: Path, variables: Mapping[str, str]) -> subprocess.Popen[bytes]:
@@ -74,15 +72,18 @@ def _start(command: str, cwd: Path, variables: Mapping[str, str]) -> subprocess.
 
 def _wait(
     process: subprocess.Popen[bytes], command: str, timeout: float | None, on_poll: Callable[[], None], output: _Tail
-) -> None:
+) -> float:
+    """The CPU seconds that it took, its children's included: its own, whatever else this process has running."""
     deadline = None if timeout is None else time.monotonic() + timeout
+    delay = _POLL_SECONDS / 64
     while True:
-        try:
-            process.wait(_POLL_SECONDS)
-        except subprocess.TimeoutExpired:
-            on_poll()
-        else:
-            return
+        ended, status, usage = os.wait4(process.pid, os.WNOHANG)
+        if ended:
+            process.returncode = os.waitstatus_to_exitcode(status)
+            return usage.ru_utime + usage.ru_stime
+        time.sleep(delay)
+        delay = min(delay * 2, _POLL_SECONDS)
+        on_poll()
         if deadline is not None and time.monotonic() > deadline:
             raise TestsError(
                 f"the command did not end within {timeout:g} s: {command}",
@@ -131,11 +132,6 @@ def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> N
     # Its own children may outlive the shell: the group is addressed by its leader's id even then.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)
-
-
-def _children_seconds() -> float:
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
 
 
 class _Tail:

@@ -35,7 +35,7 @@ def _record(settings: Settings, journal: Journal) -> None:
     from .frameworks import watch_frameworks
     from .sources import Sources
 
-    contexts = Contexts(journal)
+    contexts = Contexts(journal, settings.order)
     children = Children(contexts)
     if settings.mode == "instructions":
         from .monitoring import start_monitoring

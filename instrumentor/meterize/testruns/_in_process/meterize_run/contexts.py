@@ -43,8 +43,10 @@ class Contexts:
     mode in use sets them.
     """
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, order: int = 0) -> None:
+        """``order``: see ``orders``; 0 leaves tests as they come."""
         self.journal = journal
+        self.order = order
         self.token = environ.get(VARIABLE, "")
         self.take: Callable[[], str] = _no_text
         self.tables: Callable[[], str] = _no_text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .children import Children
 from .contexts import FAILED, PASSED, SKIPPED, Contexts
 from .loading import adapt_loaded
+from .orders import reorder_suite
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,6 +90,8 @@ def _adapt_runner(runner: Any, contexts: Contexts) -> None:
 
     def run_noticed(self: Any, test: Any) -> Any:
         contexts.framework("unittest")
+        if contexts.order and not contexts.token:
+            reorder_suite(test, contexts.order)
         return run(self, test)
 
     runner.run = _disguise(run_noticed, run)

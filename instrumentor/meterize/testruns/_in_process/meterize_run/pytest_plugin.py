@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from .contexts import PASSED, SKIPPED, Contexts
+from .orders import reorder_items
 
 
 class Plugin:
@@ -20,6 +21,12 @@ class Plugin:
     def pytest_configure(self, config: Any) -> None:  # noqa: ARG002  # pluggy goes by the names
         """Pytest is at work, whether or not it finds a test."""
         self._contexts.framework("pytest")
+
+    @pytest.hookimpl(tryfirst=True)  # what others must have in a certain order they sort again
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        """Another order, if one was asked for; never within a test's own pytest."""
+        if self._contexts.order and not self._contexts.token:
+            reorder_items(items, self._contexts.order)
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: Any, nextitem: Any) -> Generator[None, Any, None]:  # noqa: ARG002

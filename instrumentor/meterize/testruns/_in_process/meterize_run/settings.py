@@ -8,10 +8,11 @@ from os import open as open_file
 
 class Settings:
     """The lines of FOLDER/settings: the mode, the interpreter, the folder that holds the package, that with prepared modules,
-    then the package's modules, relative to the former."""
+    the order that tests shall run in (0: as they are), then the package's modules, relative to the former."""
 
     def __init__(self, text: str) -> None:
-        self.mode, self.cache_tag, self.site, self.probes, *modules = text.split("\n")
+        self.mode, self.cache_tag, self.site, self.probes, order, *modules = text.split("\n")
+        self.order = int(order)
         self.modules = tuple(module for module in modules if module)
 
 

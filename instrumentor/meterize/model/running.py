@@ -1,0 +1,15 @@
+"""How suites are run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """``jobs``: so many suites at the same time (None: as many as there are cores for). ``cache``: take what a suite executed
+    from an earlier run, if nothing has changed since. ``stability``: run each suite so many more times, in other orders."""
+
+    jobs: int | None = None
+    cache: bool = True
+    stability: int = 0
