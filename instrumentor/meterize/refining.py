@@ -10,10 +10,12 @@ from __future__ import annotations
 import dataclasses
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import inf
+from statistics import fmean
 from typing import Final, TypeAlias
 
-from .model.code import CodeId, InstructionMask
+from .model.code import PRIVATE, CodeId, InstructionMask
 from .model.coverage import CoverageRecord, Outcome, TestRecord
 from .model.flow import Block, ControlFlowGraph
 
@@ -28,7 +30,9 @@ _WHOLE: Final = 0.9
 """A function's beginning stands for its best block, if its score is at least this share of the block's: a block in the
 middle is passed or not for reasons of its own."""
 _NEAR: Final = 0.95
-"""Scores that differ by less than this are alike: of these the place decides that a user of the package would name."""
+"""Scores that differ by less than this are alike: a private function yields to one that users of the package may name."""
+_SAME: Final = 0.99
+"""Two places that agree in so many of their tests tell the same; the one that is entered first tells it best."""
 _ROUNDS: Final = 10
 _SHOWN: Final = 4
 
@@ -58,11 +62,17 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Spot:
-    """A place that a hook could stand at; ``whole`` are the tests that enter its function, if they all meet a place there."""
+    """A place that a hook could stand at; ``whole`` are the tests that enter its function, if they all meet a place there.
+    ``turns``: how many functions a test enters before its function, by test."""
 
     code: CodeId
     line: int | None
     whole: _Tests
+    turns: Mapping[int, int] = field(default_factory=dict)
+
+    def turn(self, tests: _Tests) -> float:
+        """Its turn on average, in these tests."""
+        return fmean([turn for test, turn in self.turns.items() if tests >> test & 1] or [inf])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,23 +146,29 @@ def _some(tests: Sequence[str]) -> str:
 def _places(
     tests: Sequence[TestRecord], without_run: CoverageRecord, graphs: Mapping[CodeId, ControlFlowGraph]
 ) -> dict[_Tests, _Spot]:
-    """For each set of tests that meets somewhere, the first such place that a hook could stand at; beginnings come first."""
+    """For each set of tests that meets somewhere, the best place for a hook there: public, then a function's beginning."""
     executed: dict[CodeId, list[tuple[InstructionMask, _Tests]]] = defaultdict(list)
     for number, test in enumerate(tests):
         for code, mask in test.executed.items():
             executed[code].append((mask, 1 << number))
-    beginnings: dict[_Tests, _Spot] = {}
-    others: dict[_Tests, _Spot] = {}
+    turns = _turns(tests)
+    found: dict[_Tests, tuple[tuple[bool, bool, int], _Spot]] = {}
     for code, graph in sorted(graphs.items()):
         whole = 0
         for is_beginning, line, bit in _hook_bits(graph, without_run.outside.get(code, 0)):
             met = sum(test for mask, test in executed[code] if mask & bit)
             whole = met if is_beginning else whole
-            spots = beginnings if is_beginning else others
-            if met not in spots or code.obscurity < spots[met].code.obscurity:
-                spots[met] = _Spot(code=code, line=line, whole=whole)
-    found = others | beginnings
-    found.pop(0, None)
+            rank = (code.obscurity >= PRIVATE, not is_beginning, code.obscurity)
+            if met and (met not in found or rank < found[met][0]):
+                found[met] = rank, _Spot(code=code, line=line, whole=whole, turns=turns.get(code, {}))
+    return {met: spot for met, (_, spot) in found.items()}
+
+
+def _turns(tests: Sequence[TestRecord]) -> dict[CodeId, dict[int, int]]:
+    found: dict[CodeId, dict[int, int]] = defaultdict(dict)
+    for number, test in enumerate(tests):
+        for turn, call in enumerate(test.calls):
+            found[call.code][number] = turn
     return found
 
 
@@ -214,10 +230,20 @@ class _Sorting:
         return ways
 
     def _best(self, rated: Sequence[tuple[float, _Tests]]) -> _Tests:
-        top, _ = max(rated, default=(0.0, 0))
-        alike = [(score, met) for score, met in rated if score >= _NEAR * top]
-        _, best = min(alike, key=lambda one: (self._places[one[1]].code.obscurity, -one[0], -one[1]), default=(0.0, 0))
-        return best
+        if not rated:
+            return 0
+        top = max(score for score, _ in rated)
+        alike = [(self._is_obscure(met), -score, -met) for score, met in rated if score >= _NEAR * top]
+        best = -min(alike)[2]
+        same = [met for _, met in rated if _similarity(met, best) >= _SAME and self._is_obscure(met) <= self._is_obscure(best)]
+        return min(same, key=lambda met: (self._places[met].turn(met & best), met != best))
+
+    def _is_obscure(self, met: _Tests) -> bool:
+        return self._places[met].code.obscurity >= PRIVATE
+
+
+def _similarity(one: _Tests, other: _Tests) -> float:
+    return (one & other).bit_count() / (one | other).bit_count()
 
 
 def _is_worth(new: _Tests, users: _Tests, ways: Sequence[_Tests]) -> bool:

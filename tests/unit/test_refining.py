@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from meterize.flow import build_graph
 from meterize.model.code import CodeId
-from meterize.model.coverage import CoverageRecord, Outcome, TestRecord
+from meterize.model.coverage import Call, CoverageRecord, Outcome, TestRecord
 from meterize.refining import explain, refine
 
 SOURCE = """
@@ -157,6 +157,28 @@ def test_alike_scores_are_decided_by_the_name_that_users_know() -> None:
     found = refine(run(*[(check, use)] * 20, (check,)), run((use,), *[()] * 40), graphs)
     assert found is not None
     assert [way.code for way in found.evidence] == [use]
+
+
+def test_of_places_that_tell_the_same_the_first_entered_tells_it_best() -> None:
+    """A helper deep inside may agree with the selection even better, by an accident or two."""
+    source = "def parse(): pass\ndef load_paths(): pass\n"
+    codes = [const for const in compile(source, "pkg/u.py", "exec").co_consts if hasattr(const, "co_name")]
+    parse, load = (CodeId(file="pkg/u.py", qualname=code.co_name, first_line=code.co_firstlineno) for code in codes)
+    graphs = {name: build_graph("pkg/u.py", code) for name, code in zip((parse, load), codes, strict=True)}
+
+    def test(number: int, *called: CodeId) -> TestRecord:
+        calls = tuple(Call(code=code, count=1, callers=frozenset({None})) for code in called)
+        return TestRecord(id=str(number), outcome=Outcome.PASSED, executed=dict.fromkeys(called, ALL), calls=calls)
+
+    users = [test(number, parse, load) for number in range(300)]
+    feature = CoverageRecord(command="", tests=(*users, test(300, load)), outside={}, exit_code=0, seconds=0.0)
+    rest = CoverageRecord(
+        command="", tests=tuple(test(number) for number in range(301, 900)), outside={}, exit_code=0, seconds=0.0
+    )
+    found = refine(feature, rest, graphs)
+    assert found is not None
+    assert [way.code for way in found.evidence] == [parse]
+    assert found.moved_to_rest == ("300",)
 
 
 def test_who_executes_a_named_place_uses_the_feature() -> None:

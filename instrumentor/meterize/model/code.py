@@ -16,6 +16,9 @@ A mask per test and code object keeps the record of thousands of tests in megaby
 
 _CONSTRUCTORS: Final = frozenset({"__init__", "__new__", "__post_init__"})
 
+PRIVATE: Final = 2
+"""The obscurity from which on no user of a package would name a function."""
+
 NAMELESS: Final = 4
 """The obscurity of a lambda, a comprehension, a generator expression."""
 
@@ -53,7 +56,7 @@ class CodeId(_Hashed):
         if "<locals>" in outer:
             return 3
         if any(part.startswith("_") and not _is_special(part) for part in (*outer, name)):
-            return 2
+            return PRIVATE
         return int(name in _CONSTRUCTORS)
 
 

@@ -8,7 +8,7 @@ from functools import reduce
 from operator import or_
 from typing import Final
 
-from meterize.model.code import CodeId, InstructionMask
+from meterize.model.code import PRIVATE, CodeId, InstructionMask
 from meterize.model.feature import Charge
 from meterize.model.flow import Block, ControlFlowGraph
 from meterize.model.plan import Fires
@@ -71,19 +71,21 @@ class Candidate:
         return self.whole and (bool(self.entrance.odd) or (self.is_inner and self.repeated))
 
     def cost(self, most: int) -> Cost:
-        """Cheap is good: one count for a use, a function of the feature's own, on the way in, entered seldom, well known,
-        outside loops, sharing few tests with others, a caller of the others, with few places.
+        """Cheap is good: one count for a use; a public function rather than a private one, and the feature's own rather than
+        an arm of a shared one; on the way in, entered seldom, well known, outside loops, sharing few tests with others, a
+        caller of the others, with few places.
 
         The first element counts candidates, because few are better than good ones. ``most`` is the size of the whole slice.
         """
         weight = _MISCOUNTS if self.miscounts else 1
         often = self.entrance.more.bit_count() if self.whole else 0
         name = self.graph.code.obscurity
+        kind = 2 * (name >= PRIVATE) + (not self.whole)
         shared = self.tests.bit_count()  # added up: all tests once, and once more for each hook beyond the first
         places = len(self.places)
         return (
             weight,
-            int(not self.whole),
+            kind,
             int(self.is_inner),
             often,
             name,
