@@ -9,6 +9,7 @@ import shutil
 import stat
 import textwrap
 import types
+from functools import partial
 
 import pytest
 
@@ -34,27 +35,41 @@ class Rest(unittest.TestCase):
 """
 
 
-@pytest.fixture
-def bench(lab, quick):
-    """The greenhouse's watering, analyzed by two files of tests of our own and metered at every use."""
-    lab.quick = quick
+COMMANDS = {"with_command": OF_USERS, "without_command": OF_OTHERS}
 
-    def write(name, text, head=HEAD):
-        (lab.work / f"test_{name}.py").write_text(head + textwrap.dedent(text))
+
+def write(folder, name, text, head=HEAD):
+    (folder / f"test_{name}.py").write_text(head + textwrap.dedent(text))
+
+
+@pytest.fixture(scope="module")
+def water_plan(workshop, tmp_path_factory, make_lab):
+    """The plan of the greenhouse's watering by two files of tests of our own, and the folder that it names."""
+    lab = make_lab(workshop, tmp_path_factory.mktemp("water") / "lab")
+    write(lab.work, "users", USERS)
+    write(lab.work, "others", REST)
+    lab.suite = lab.work
+    ran = lab.analyze("irrigation", "--plan", lab.work / "water.plan.toml", **COMMANDS)
+    assert ran.code == 0, ran
+    return (lab.work / "water.plan.toml").read_text(), str(lab.work)
+
+
+@pytest.fixture
+def bench(lab, quick, water_plan):
+    """The greenhouse's watering, metered at every use, and its tests in the folder that the tool is started in."""
+    lab.quick, lab.suite = quick, lab.work
+    text, folder = water_plan
+    plan = lab.work / "water.plan.toml"
+    plan.write_text(text.replace(folder, str(lab.work)))
+    write(lab.work, "users", USERS)
+    write(lab.work, "others", REST)
+    lab.instrument(plan, "--policy", "every")
 
     def verify(code=0, *options):
         return lab.ask("verify", plan, *options, code=code)
 
-    write("users", USERS)
-    write("others", REST)
-    plan = lab.work / "water.plan.toml"
-    commands = {"with_command": OF_USERS, "without_command": OF_OTHERS}
-    lab.suite = lab.work
-    ran = lab.analyze("irrigation", "--plan", plan, **commands)
-    assert ran.code == 0, ran
-    lab.instrument(plan, "--policy", "every")
     evidence = lab.work / "water.plan.verdict.json"
-    return types.SimpleNamespace(lab=lab, plan=plan, write=write, verify=verify, evidence=evidence)
+    return types.SimpleNamespace(lab=lab, plan=plan, write=partial(write, lab.work), verify=verify, evidence=evidence)
 
 
 def named(differences, standing):
@@ -201,8 +216,7 @@ def test_tests_that_only_show_how_it_fails_need_not_fire(lab, quick, bench):
         "users",
         f"{USERS}\n    def test_error(self):\n        with self.assertRaises(Exception): plan_watering([None], tank=9)\n",
     )
-    commands = {"with_command": OF_USERS, "without_command": OF_OTHERS}
-    ran = lab.analyze("irrigation", "--plan", bench.plan, "--charge", "on-success", **commands)
+    ran = lab.analyze("irrigation", "--plan", bench.plan, "--charge", "on-success", **COMMANDS)
     assert ran.code == 0, ran
     lab.instrument(bench.plan)
     answer = bench.verify()
@@ -231,6 +245,13 @@ def test_files_that_are_not_what_instrument_makes(bench):
     answer = bench.verify(1)
     assert answer["feature_tests"]["fired"] == 2
     assert not answer["round_trip"]["identical"]
+
+
+def test_an_environment_that_was_moved_since(lab, quick, metered, plan):
+    """Its compiled files name the folder that they were made in; what they do is the same."""
+    lab.quick = quick
+    answer = lab.ask("verify", metered)
+    assert (answer["round_trip"]["problems"], answer["verdict"]) == ([], "passed")
 
 
 def test_files_that_change_while_the_suites_run(bench):

@@ -44,7 +44,7 @@ def judge(
         differences=differences,
         failing_anyway=tuple(test.id for test in tests if test.before is test.after is Outcome.FAILED),
         reasons=reasons,
-        warnings=tuple(_warnings(plan, feature, pairs)),
+        warnings=tuple(_warnings(plan, tests, feature, pairs)),
     )
 
 
@@ -143,13 +143,17 @@ def _group_reasons(feature: TestGroup, rest: TestGroup) -> Iterator[str]:
         yield f"{len(rest.odd)} of {rest.total} rest tests fired a hook: they use the feature, or the place is wrong"
 
 
-def _warnings(plan: HookPlan, feature: TestGroup, pairs: Sequence[Pair]) -> Iterator[str]:
+def _warnings(plan: HookPlan, tests: Sequence[TestEvidence], feature: TestGroup, pairs: Sequence[Pair]) -> Iterator[str]:
     hooks = {point.id for point in plan.hook_points}
-    runs = [run for pair in pairs for run in pair.attempts[0]]
-    leaks = {test.id for pair in pairs for untouched, _ in pair.attempts for test in untouched.tests if hooks & set(test.fires)}
-    if leaks:
+    untouched, metered = ([pair.attempts[0][side] for pair in pairs] for side in (0, 1))
+    armed = {hook for run in metered for hook in run.armed_hooks}
+    for hook in sorted(hooks - {hook for test in tests for hook in test.fires}):
+        yield f"no test fires {hook}{'' if hook in armed else ', which no process armed either'}"
+    if outside := sum(uses for run in metered for hook, uses in run.outside.items() if hook in hooks):
+        yield f"{outside} uses were counted outside any test: at import, at collection, or in shared fixtures"
+    if leaks := {test.id for run in untouched for test in run.tests if hooks & set(test.fires)}:
         yield f"{len(leaks)} tests got hooked code where the untouched was to run: {', '.join(sorted(leaks)[:3])}"
     if feature.several_hooks:
-        tests = ", ".join(list(feature.several_hooks)[:3])
-        yield f"several hooks fire in {len(feature.several_hooks)} of the feature's tests: is each of them a use? ({tests})"
-    yield from dict.fromkeys(warning for run in reversed(runs) for warning in run.warnings)
+        named = ", ".join(list(feature.several_hooks)[:3])
+        yield f"several hooks fire in {len(feature.several_hooks)} of the feature's tests: is each of them a use? ({named})"
+    yield from dict.fromkeys(warning for run in (*metered, *untouched) for warning in run.warnings)

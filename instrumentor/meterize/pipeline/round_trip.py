@@ -6,6 +6,7 @@ import dataclasses
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from meterize.cpython.identity import code_digest
 from meterize.cpython.pyc import load_pyc
@@ -17,6 +18,9 @@ from meterize.model.verdict import ProvenFile, RoundTrip
 
 from .rewrite import rewrite_package
 from .sources import PackageCode
+
+_HEADER: Final = 16
+"""Bytes of a .pyc before its code (PEP 552)."""
 
 
 def proven_files(site: Path, manifest: Manifest) -> tuple[ProvenFile, ...]:
@@ -75,5 +79,15 @@ def _rehearse(folder: Path, code: PackageCode, manifest: Manifest) -> Iterator[s
     copy = dataclasses.replace(package, site=folder)
     again = apply(copy, modules, manifest.plans, runtime=None)
     for path in sorted({file.pyc for file in (*manifest.files, *again.files)}):
-        if file_digest(folder / path) != file_digest(package.site / path):
+        if not _is_same(folder / path, package.site / path):
             yield f"instrumenting again does not make the {path} that lies there"
+
+
+def _is_same(again: Path, here: Path) -> bool:
+    """The same bytes; but in an environment that was moved since, code objects name the folder that they were made in."""
+    if file_digest(again) == file_digest(here):
+        return True
+    codes = [load_pyc(path.read_bytes()) for path in (again, here) if path.is_file()]
+    if len(codes) < 2 or codes[0] is None or codes[1] is None or codes[0].co_filename == codes[1].co_filename:
+        return False
+    return code_digest(codes[0]) == code_digest(codes[1]) and again.read_bytes()[:_HEADER] == here.read_bytes()[:_HEADER]

@@ -34,7 +34,7 @@ def plan(hooks=("p/f/1",), feature=("u1", "u2"), rest=("r1",), covers=None, **mo
     )  # fmt: skip
 
 
-def record(command, tests):
+def record(command, tests, outside=None):
     """Tests by id: an outcome, or uses of the first hook, or uses by hook."""
     found = []
     for test, told in tests.items():
@@ -42,7 +42,7 @@ def record(command, tests):
         found.append(TestFires(id=test, outcome=told if isinstance(told, Outcome) else P, fires=fires))
     failed = any(test.outcome is F for test in found)
     return FireRecord(
-        command=command, tests=tuple(found), outside={}, exit_code=int(failed), seconds=1, armed_hooks=frozenset()
+        command=command, tests=tuple(found), outside=outside or {}, exit_code=int(failed), seconds=1, armed_hooks=frozenset()
     )
 
 
@@ -143,3 +143,15 @@ def test_hooked_code_in_the_untouched_run_is_told():
     leak = record("with", {"u1": 1, "u2": 1})
     found = verdict(Pair(attempts=[(leak, leak)]), pair("without", {"r1": 0}))
     assert any("hooked code where the untouched was to run" in warning for warning in found.warnings)
+
+
+def test_uses_outside_any_test_are_told():
+    untouched, metered = record("with", {"u1": P, "u2": P}), record("with", {"u1": 1, "u2": 1}, {"p/f/1": 2, "p/g/1": 7})
+    found = verdict(Pair(attempts=[(untouched, metered)]), pair("without", {"r1": 0}))
+    assert found.passed
+    assert any(warning.startswith("2 uses were counted outside any test") for warning in found.warnings)
+
+
+def test_hooks_that_no_test_fires_are_told():
+    found = verdict(pair("with", {"u1": 1, "u2": 1}), pair("without", {"r1": 0}), the_plan=plan(hooks=("p/f/1", "p/f/2")))
+    assert found.warnings == ("no test fires p/f/2, which no process armed either",)
