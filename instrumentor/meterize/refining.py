@@ -99,7 +99,7 @@ def refine(
     executes one of them uses the feature.
     """
     shared = {test.id for test in without_run.tests}
-    feature = [test for test in with_run.tests if test.outcome is not Outcome.SKIPPED and test.id not in shared]
+    feature = [test for test in with_run.tests if with_run.proves(test) and test.id not in shared]
     rest = [test for test in without_run.tests if test.outcome is not Outcome.SKIPPED]
     places = _places([*feature, *rest], without_run, graphs)
     asked = (1 << len(feature)) - 1
@@ -282,7 +282,7 @@ def _sort(
     stays = {test.id for number, test in enumerate(feature) if users >> number & 1}
     joins = {test.id for number, test in enumerate(rest, len(feature)) if users >> number & 1}
     leaving = tuple(test for test in feature if test.id not in stays)
-    joining = tuple(test for test in rest if test.id in joins)
+    joining = tuple(test for test in rest if test.id in joins and without_run.proves(test))
     kept = tuple(test for test in with_run.tests if test.id in stays)
     others = tuple(test for test in without_run.tests if test.id not in joins)
     return Refinement(

@@ -21,12 +21,14 @@ _MANY: Final = 4
 def select_tests(with_run: CoverageRecord, without_run: CoverageRecord) -> Selection:
     """Who uses the feature and who is the rest, by id, in the order they ran; skipped tests are neither.
 
-    A test of both runs is one of the rest: it passes without the feature. So ``--with`` may run the whole suite.
+    A test of both runs is one of the rest: it passes without the feature. So ``--with`` may run the whole suite. A test of
+    ``--with`` that failed, where that is allowed, is neither; one of the rest stays one, whose code is not the feature's own.
     Raises TestsError where a run has no test left, UsageError where ``--with`` has none of its own.
     """
     rest = tuple(_by_test(without_run, "without"))
     feature = tuple(_by_test(with_run, "with"))
-    own = tuple(test for test in feature if test not in frozenset(rest))
+    proven = {test.id for test in with_run.tests if with_run.proves(test)} - {*rest}
+    own = tuple(test for test in feature if test in proven)
     if not own:
         raise UsageError(
             f"--with and --without run the same tests ({len(feature)} in --with, all of them in --without too)",
@@ -57,7 +59,8 @@ def slice_feature(with_run: CoverageRecord, without_run: CoverageRecord) -> Feat
 
 
 def _slice(tests: tuple[str, ...], with_run: CoverageRecord, without_run: CoverageRecord) -> FeatureSlice:
-    taken = _union([without_run.outside, *_by_test(without_run, "without").values()])
+    flickers = (test.flickers for test in without_run.tests if test.outcome is not Outcome.SKIPPED)
+    taken = _union([without_run.outside, *_by_test(without_run, "without").values(), *flickers])
     executed = _by_test(with_run, "with")
     by_test = {test: _difference(executed[test], taken) for test in tests}
     return FeatureSlice(

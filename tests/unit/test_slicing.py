@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from meterize.errors import TestsError, UsageError
 from meterize.model.code import CodeId
 from meterize.model.coverage import CoverageRecord, Outcome, TestRecord
+from meterize.model.plan import Selection
 from meterize.model.slice import size
 from meterize.slicing import select_tests, slice_feature
 
@@ -134,3 +135,18 @@ def test_every_instruction_is_where_the_definition_puts_it(feature: list[Masks],
     assert all(found.union.values())
     assert all(found.intersection.values())
     assert size(found.intersection) <= size(found.union)
+
+
+def test_a_test_that_failed_where_that_is_allowed_is_neither_proof_nor_lost_to_the_rest() -> None:
+    code = CodeId(file="p/m.py", qualname="f", first_line=1)
+
+    def run(exit_code: int, *tests: tuple[str, Outcome, int]) -> CoverageRecord:
+        records = tuple(TestRecord(id=name, outcome=outcome, executed={code: mask}) for name, outcome, mask in tests)
+        return CoverageRecord(command="", tests=records, outside={}, exit_code=exit_code, seconds=0.0)
+
+    with_run = run(1, ("w1", Outcome.PASSED, 0b0111), ("w2", Outcome.FAILED, 0b1000))
+    without_run = run(1, ("r1", Outcome.PASSED, 0b0001), ("r2", Outcome.FAILED, 0b0010))
+    assert select_tests(with_run, without_run) == Selection(feature_tests=("w1",), rest_tests=("r1", "r2"))
+    assert slice_feature(with_run, without_run).union == {code: 0b0100}
+    unended = run(0, ("w1", Outcome.PASSED, 0b0111), ("w2", Outcome.FAILED, 0b1000))
+    assert select_tests(unended, without_run).feature_tests == ("w1", "w2"), "a killed test of a run that passed took part"

@@ -35,8 +35,14 @@ def running_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--jobs", type=click.IntRange(min=1), metavar="N",
                   help="Suites at the same time [as many as there are cores]; 1: one after the other.")  # fmt: skip
     @click.option("--no-cache", is_flag=True, help="Run the suites even if nothing seems to have changed since they last ran.")
+    @click.option("--stability", type=click.IntRange(min=0), default=0, metavar="N",
+                  help="Run each suite N more times, in other orders: what flickers proves nothing.")  # fmt: skip
+    @click.option("--allow-failures", is_flag=True, help="Go on though some tests fail: these prove nothing.")
     @wraps(command)
-    def bundled(*arguments: Any, jobs: int | None, no_cache: bool, **keywords: Any) -> Any:
-        return command(*arguments, running=Running(jobs=jobs, cache=not no_cache), **keywords)
+    def bundled(
+        *arguments: Any, jobs: int | None, no_cache: bool, stability: int, allow_failures: bool, **keywords: Any
+    ) -> Any:
+        running = Running(jobs=jobs, cache=not no_cache, stability=stability, allow_failures=allow_failures)
+        return command(*arguments, running=running, **keywords)
 
     return bundled

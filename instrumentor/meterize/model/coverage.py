@@ -39,7 +39,8 @@ class Call:
 class TestRecord:
     """One test: its id as its framework prints it, its end, and what of the package it executed (children included).
 
-    ``calls`` are the functions that it entered, in the order of their first calls.
+    ``calls`` are the functions that it entered, in the order of their first calls. ``flickers`` is what it executed in some of
+    several runs only, which proves nothing of it, and is nobody's own either.
     """
 
     __test__ = False
@@ -48,6 +49,7 @@ class TestRecord:
     outcome: Outcome
     executed: Executed
     calls: tuple[Call, ...] = ()
+    flickers: Executed = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,10 @@ class CoverageRecord:
     seconds: float
     warnings: tuple[str, ...] = ()
     kept_at: float | None = None
+
+    def proves(self, test: TestRecord) -> bool:
+        """Whether one of these tests shows what a use executes: it took part, and did not fail with the whole run."""
+        return test.outcome is not Outcome.SKIPPED and (self.exit_code == 0 or test.outcome is not Outcome.FAILED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

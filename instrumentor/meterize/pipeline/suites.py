@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -22,6 +21,7 @@ from .memory import Memory
 from .probes import probe_build
 from .progress import Progress, end_stage, of_stage
 from .sources import PackageCode
+from .stability import take_together
 from .target import Target
 
 AS_USUAL: Final = Running()
@@ -29,11 +29,17 @@ AS_USUAL: Final = Running()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
-    """One command that runs tests in ``cwd``; ``name`` is what progress and data files call it."""
+    """One command that runs tests in ``cwd``; ``name`` is what progress and data files call it. ``order``: see ``collect``."""
 
     name: str
     command: str
     cwd: Path
+    order: int = 0
+
+    def in_orders(self, count: int) -> list[Suite]:
+        """This suite as it is, and in so many other orders."""
+        others = (replace(self, name=f"{self.name}, order {order}", order=order) for order in range(1, count + 1))
+        return [self, *others]
 
 
 def run_suites(
@@ -68,17 +74,24 @@ def run_all(
 
     Raises TestsError.
     """
-    memory = Memory(package, target, {suite.name: (suite.command, suite.cwd) for suite in suites} if running.cache else {})
-    missing = [suite for suite in suites if suite.name not in memory.known]
+    attempts = [attempt for suite in suites for attempt in suite.in_orders(running.stability)]
+    fingerprinted = {one.name: (f"{one.command} order={one.order}", one.cwd) for one in attempts} if running.cache else {}
+    memory = Memory(package, target, fingerprinted)
+    missing = [attempt for attempt in attempts if attempt.name not in memory.known]
     if missing:
         with probe_build(code) as probes:
-            run = partial(_collect, package, target, timeout, progress, probes)
+            run = partial(_collect, package, target, timeout, progress, probes, running.allow_failures)
             ran, disturbed = _run(missing, running.jobs or cores(), run)
         for name, record in ran.items():
-            if name not in disturbed:
+            if name not in disturbed and record.exit_code == 0:
                 memory.keep(name, record)
         memory.known.update(ran)
-    return {suite.name: memory.known[suite.name] for suite in suites}
+    if not running.stability:
+        return {suite.name: memory.known[suite.name] for suite in suites}
+    return {
+        suite.name: take_together(suite.name, [memory.known[each.name] for each in suite.in_orders(running.stability)])
+        for suite in suites
+    }
 
 
 def _collect(
@@ -87,6 +100,7 @@ def _collect(
     timeout: float | None,
     progress: Progress | None,
     probes: ProbeBuild | None,
+    allow_failures: bool,
     suite: Suite,
     stop: Event | None = None,
 ) -> CoverageRecord:
@@ -99,6 +113,8 @@ def _collect(
         probes=probes,
         on_progress=of_stage(progress, suite.name),
         stop=stop,
+        order=suite.order,
+        allow_failures=allow_failures,
     )
     end_stage(progress, suite.name)
     return record
@@ -133,4 +149,4 @@ def _warn_of_disturbance(record: CoverageRecord, name: str) -> CoverageRecord:
         f"--{name} failed while another suite ran at the same time, and passed alone: they share a port or files, so let them"
         " run one after the other (--jobs 1)"
     )
-    return dataclasses.replace(record, warnings=(*record.warnings, warning))
+    return replace(record, warnings=(*record.warnings, warning))

@@ -32,13 +32,14 @@ def collect(
     probes: ProbeBuild | None = None,
     stop: Event | None = None,
     order: int = 0,
+    allow_failures: bool = False,
 ) -> CoverageRecord:
     """Run ``command`` in ``cwd`` and note, test by test, which instructions of ``package`` it executes.
 
     ``timeout`` is in seconds; ``on_progress`` is called with the id of each test soon after it began; ``probes`` are needed
     where the interpreter has no ``sys.monitoring``; ``stop`` ends it from another thread (it raises Stopped); another ``order``
-    than 0 has pytest and unittest run their tests in that order, as far as they may. Raises TestsError: ``suite-failed``,
-    ``suite-timeout``, ``no-tests``, ``no-data``.
+    than 0 has pytest and unittest run their tests in that order, as far as they may. With ``allow_failures`` a command may fail
+    whose tests passed for the most part. Raises TestsError: ``suite-failed``, ``suite-timeout``, ``no-tests``, ``no-data``.
     """
     resolver: Resolver
     if HAS_MONITORING:
@@ -61,11 +62,11 @@ def collect(
         order=order,
     )
     require_tests(session)
-    require_success(session)
+    tests = Tests(session)
+    failures = require_success(session, tests, allow_failures=allow_failures)
     executed, outside = _executed(session.journals, resolver)
     require_data(session, package, recorded=bool(outside) or any(executed.values()))
     calls, calls_outside = _calls(session.journals, resolver)
-    tests = Tests(session)
     if tests.is_script:
         executed, outside, calls = {command: outside}, {}, {command: calls_outside}
     return CoverageRecord(
@@ -77,7 +78,7 @@ def collect(
         outside=outside,
         exit_code=session.finished.exit_code,
         seconds=session.finished.seconds,
-        warnings=(*tests.warnings(), *warn_of_unserved(session.notes("unserved")), *resolver.warnings()),
+        warnings=(*failures, *tests.warnings(), *warn_of_unserved(session.notes("unserved")), *resolver.warnings()),
     )
 
 

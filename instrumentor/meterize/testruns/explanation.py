@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import signal
+from collections import Counter
 
 from meterize.errors import TestsError
+from meterize.model.coverage import Outcome
 from meterize.model.package import Package
 
 from .session import Session
+from .tests import Tests
 
 _PYTEST_NOTHING_COLLECTED = 5
 """pytest's exit code, and unittest's since 3.12, if no test ran."""
@@ -27,19 +30,30 @@ def require_tests(session: Session) -> None:
         )
 
 
-def require_success(session: Session) -> None:
-    """Raise TestsError (``suite-failed``) unless the command ended with 0."""
+def require_success(session: Session, tests: Tests, *, allow_failures: bool = False) -> tuple[str, ...]:
+    """Raise TestsError (``suite-failed``) unless the command ended with 0; what to warn of instead, where that is allowed.
+
+    It is where most of the tests passed: a suite that broke off proves nothing.
+    """
     code = session.finished.exit_code
     if code == 0:
-        return
+        return ()
+    outcomes = Counter(outcome for _, outcome in tests)
+    failed = [test for test, outcome in tests if outcome is Outcome.FAILED] if not tests.is_script else []
+    names = f"{', '.join(failed[:_SHOWN])}{f' and {len(failed) - _SHOWN} more' if len(failed) > _SHOWN else ''}"
+    few = 0 < len(failed) < outcomes[Outcome.PASSED]
+    if allow_failures and few and code > 0:
+        return (f"{len(failed)} tests failed and prove nothing: {names}",)
+    hint = "Make the command pass by hand first, in the target's environment; failing tests say nothing about a feature."
     if code in {_NOT_FOUND, _NOT_EXECUTABLE}:
         hint = "The shell did not find or could not start a program of the command; its folder may be missing in PATH."
-    else:
-        hint = "Make the command pass by hand first, in the target's environment; failing tests say nothing about a feature."
+    elif few and not allow_failures:
+        hint += " Or leave these out of the selection, or go on without them: --allow-failures."
     # A shell tells of a signal by 128 and its number.
     number = -code if code < 0 else code - 128
     how = f"was ended by signal {number}" if number in signal.valid_signals() else f"failed with exit code {code}"
-    raise TestsError(f"the command {how}: {session.command}", slug="suite-failed", hint=hint, details=session.finished.tail)
+    details = (f"failed: {names}", *session.finished.tail) if failed else session.finished.tail
+    raise TestsError(f"the command {how}: {session.command}", slug="suite-failed", hint=hint, details=details)
 
 
 def require_data(session: Session, package: Package, *, recorded: bool) -> None:

@@ -89,7 +89,16 @@ class Suite:
         """This interpreter, with the site folder on its path."""
         return RunEnvironment(python=Path(sys.executable), variables={"PYTHONPATH": str(self.site), **variables})
 
-    def collect(self, command: str, *, timeout: float | None = 60, cwd: Path | None = None, **variables: str) -> CoverageRecord:
+    def collect(
+        self,
+        command: str,
+        *,
+        timeout: float | None = 60,
+        cwd: Path | None = None,
+        order: int = 0,
+        allow_failures: bool = False,
+        **variables: str,
+    ) -> CoverageRecord:
         """Run a command under collection."""
         return collect(
             command,
@@ -99,6 +108,8 @@ class Suite:
             timeout=timeout,
             on_progress=self.seen.append,
             probes=self._probes(),
+            order=order,
+            allow_failures=allow_failures,
         )
 
     def _probes(self) -> ProbeBuild | None:

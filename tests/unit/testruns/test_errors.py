@@ -268,3 +268,28 @@ def test_what_the_environment_of_the_command_holds(suite):
         """)
     )
     suite.collect("python check.py", METERIZE_SUBJECT="tenant", METERIZE_SPOOL="/real", VIRTUAL_ENV="/elsewhere")
+
+
+FLAKY = """
+import shop
+def test_fails(): shop.net(1); assert False
+""" + "".join(f"def test_passes_{number}(): shop.net({number})\n" for number in range(3))
+
+
+def test_failing_tests_are_named_and_may_be_allowed(suite):
+    suite.write(test_flaky=FLAKY)
+    error = _refused(suite, "python -m pytest -q test_flaky.py")
+    assert error.details[0] == "failed: test_flaky.py::test_fails"
+    assert "--allow-failures" in (error.hint or "")
+    record = suite.collect("python -m pytest -q test_flaky.py", allow_failures=True)
+    assert "1 tests failed and prove nothing: test_flaky.py::test_fails" in record.warnings
+    assert [record.proves(test) for test in record.tests] == [False, True, True, True]
+
+
+def test_a_suite_that_mostly_fails_or_breaks_off_proves_nothing(suite):
+    suite.write(test_flaky=FLAKY, test_broken="def test_one(: pass\n")
+    for command in ("python -m pytest -q test_flaky.py -k fails", "python -m pytest -q test_broken.py", "exit 3"):
+        with pytest.raises(TestsError) as caught:
+            suite.collect(command, allow_failures=True)
+        assert caught.value.slug == "suite-failed"
+        assert "--allow-failures" not in (caught.value.hint or "")
