@@ -47,8 +47,8 @@ class Memory:
                 self.known[name] = dataclasses.replace(kept.record, kept_at=kept.at)
 
     def keep(self, name: str, record: CoverageRecord) -> None:
-        """Keep what a suite executed."""
-        if name in self._keys:
+        """Keep what a suite executed; one that failed may pass next time."""
+        if name in self._keys and record.exit_code == 0:
             self._kept.keep(self._keys[name], record)
 
 
