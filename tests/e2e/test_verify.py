@@ -424,3 +424,35 @@ def test_tests_that_fire_several_hooks_are_named(bench, lab):
     [several] = answer["feature_tests"]["several_hooks"]
     assert (several["test"], len(several["hooks"])) == ("test_users.Users.test_both", 2)
     assert any("several hooks fire in 1" in warning for warning in answer["warnings"])
+
+
+def test_two_packages_in_one_plan(bench, lab, install):
+    """And commands that are no tests of any framework: each is one test."""
+    install(lab.site, {"shop/__init__.py": "def sell():\n    return 1\n\n\ndef count():\n    return 2\n"}, name="shop")
+    (lab.work / "sell.py").write_text("import shop; shop.sell(); shop.sell()")
+    (lab.work / "count.py").write_text("import shop; shop.count()")
+    ran = lab.meterize("analyze", "shop", "--feature", "sale", "--plan", "sale.toml", "--cwd", lab.work,
+                       "--with", "python -B sell.py", "--without", "python -B count.py")  # fmt: skip
+    assert ran.code == 0, ran
+    lab.instrument(lab.work / "sale.toml", "--policy", "every")
+    [sale], [water] = read_plans(lab.work / "sale.toml"), read_plans(bench.plan)
+    write_plans([sale, water], bench.plan)
+    answer = bench.verify()
+    assert [(each["package"]["name"], each["verdict"]) for each in answer["features"]] == [
+        ("shop", "passed"),
+        ("greenhouse", "passed"),
+    ]
+    assert answer["features"][0]["feature_tests"]["repeated"] == [{"test": "python -B sell.py", "uses": 2}]
+    assert [each["round_trip"]["files"] for each in answer["features"]] == [3, 3]
+    kept = json.loads(bench.evidence.read_bytes())
+    assert {file["distribution"] for file in kept["files"]} == {"shop", "greenhouse"}
+    assert len(kept["commands"]) == 4
+    states = {
+        each["feature"]: each["evidence"]["state"] for package in lab.ask("status")["packages"] for each in package["features"]
+    }
+    # Each was instrumented by a file of its own: sale.toml has no verdict beside it, water.toml has this one.
+    assert states == {"sale": "none", "irrigation": "current"}
+    (lab.work / "sell.py").write_text("import shop; shop.count()")
+    answer = bench.verify(1)
+    assert [each["verdict"] for each in answer["features"]] == ["failed", "passed"]
+    assert answer["features"][0]["feature_tests"]["silent"] == ["python -B sell.py"]

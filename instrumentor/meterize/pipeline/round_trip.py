@@ -48,14 +48,13 @@ def go_round(code: PackageCode, manifest: Manifest, files: tuple[ProvenFile, ...
 
     ``files`` were there before the suites ran. All of it happens in a private folder (``installed/rehearsal.py`` says why).
     """
-    package = code.package
-    with tempfile.TemporaryDirectory(prefix="meterize-round-trip-") as private:
-        folder = Path(private).resolve()
-        try:
-            problems = [*_changed(package, manifest, files), *_rehearse(folder, code, manifest)]
-        except TargetError as error:
-            problems = [str(error)]
-    return RoundTrip(package=package, files=files, problems=tuple(problems))
+    problems = tuple(_changed(code.package, manifest, files))
+    if not problems:
+        with tempfile.TemporaryDirectory(prefix="meterize-round-trip-") as private:
+            folder = Path(private).resolve()
+            copy_metered(code.package.site, manifest, folder)
+            problems = (*_strip(folder, manifest), *_instrument(folder, code, manifest))
+    return RoundTrip(package=code.package, files=files, problems=problems)
 
 
 def _changed(package: Package, manifest: Manifest, files: tuple[ProvenFile, ...]) -> Iterator[str]:
@@ -64,22 +63,28 @@ def _changed(package: Package, manifest: Manifest, files: tuple[ProvenFile, ...]
             yield f"{file.source} or its compiled file changed while the suites ran: verify again"
 
 
-def _rehearse(folder: Path, code: PackageCode, manifest: Manifest) -> Iterator[str]:
-    package = code.package
-    copy_metered(package.site, manifest, folder)
-    report = strip(folder, manifest.distribution)
-    yield from (f"strip leaves {left.path}: {left.reason}" for left in report.left)
+def _strip(folder: Path, manifest: Manifest) -> Iterator[str]:
+    """Take the hooks out of the copy; what is not as it was before the first hook."""
+    left = strip(folder, manifest.distribution).left
+    yield from (f"strip leaves {file.path}: {file.reason}" for file in left)
     for file in manifest.files:
         wanted = file.original.digest if file.original else None
-        if file_digest(folder / file.pyc) != wanted and file.pyc not in {left.path for left in report.left}:
+        if file_digest(folder / file.pyc) != wanted and file.pyc not in {each.path for each in left}:
             yield f"strip does not bring back what {file.pyc} was"
-    if not report.left:
+    if not left:
         yield from (f"strip leaves {name} behind" for name in leftovers(folder, manifest))
-    modules = rewrite_package(code, manifest.plans)
-    copy = dataclasses.replace(package, site=folder)
-    again = apply(copy, modules, manifest.plans, runtime=None)
+
+
+def _instrument(folder: Path, code: PackageCode, manifest: Manifest) -> Iterator[str]:
+    """Put the hooks into the copy again; which files are not as they lie in the environment."""
+    try:
+        modules = rewrite_package(code, manifest.plans)
+    except TargetError as error:
+        yield f"it cannot be instrumented again: {error}"
+        return
+    again = apply(dataclasses.replace(code.package, site=folder), modules, manifest.plans, runtime=None)
     for path in sorted({file.pyc for file in (*manifest.files, *again.files)}):
-        if not _is_same(folder / path, package.site / path):
+        if not _is_same(folder / path, code.package.site / path):
             yield f"instrumenting again does not make the {path} that lies there"
 
 
