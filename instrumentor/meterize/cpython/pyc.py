@@ -42,9 +42,18 @@ def compile_module(source: bytes, path: str, optimization: int) -> CodeType:
 
 
 def dump_pyc(code: CodeType, source: bytes, checked: bool = False) -> bytes:
-    """The bytes of a hash-based .pyc (PEP 552) for ``source``: time stamps do not matter, an edit does if ``checked``."""
+    """The bytes of a hash-based .pyc (PEP 552) for ``source``: time stamps do not matter, an edit does if ``checked``.
+
+    The same code gives the same bytes.
+    """
     flags = _HASH_BASED | (_CHECK_SOURCE if checked else 0)
-    return _MAGIC + flags.to_bytes(4, "little") + importlib.util.source_hash(source) + marshal.dumps(code)
+    return _MAGIC + flags.to_bytes(4, "little") + importlib.util.source_hash(source) + _dump(code)
+
+
+def _dump(code: CodeType) -> bytes:
+    """Marshal marks what is referred to more than once, by whatever in this process (python/cpython#78274): so dump a copy that
+    nobody else holds anything of."""
+    return marshal.dumps(marshal.loads(marshal.dumps(code)))  # noqa: S302  # what we have dumped
 
 
 def load_pyc(data: bytes) -> CodeType | None:
