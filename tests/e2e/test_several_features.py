@@ -94,6 +94,7 @@ def test_two_features_from_one_file_to_strip(lab, features, snapshot_of):
     done = lab.ask("instrument", plan)
     assert [(each["feature"], each["changed"]) for each in done["features"]] == [("irrigation", True), ("forecast", True)]
     assert [each["changed"] for each in lab.ask("instrument", plan)["features"]] == [False, False]
+    assert [lab.ask("instrument", plan, "--feature", name)["changed"] for name in ("irrigation", "forecast")] == [False, False]
     [package] = lab.ask("status")["packages"]
     assert package["intact"]
     assert [(each["feature"], each["plan"]) for each in package["features"]] == [
@@ -160,6 +161,27 @@ def test_two_packages_in_one_plan(lab, features, shop, snapshot_of):
     assert uses(lab) == {("greenhouse", "irrigation"): 1, ("greenhouse", "forecast"): 1, ("shop", "sale"): 1}
     assert lab.ask("verify", lab.work / "both.toml")["verdict"] == "passed"
     assert [each["identical"] for each in lab.ask("strip", "--all")["packages"]] == [True, True]
+    assert snapshot_of(lab.venv) == before
+
+
+def test_two_import_packages_of_one_distribution(lab, features, install, snapshot_of):
+    install(lab.site, {"one/__init__.py": SHOP, "two/__init__.py": SHOP}, name="duo")
+    before = snapshot_of(lab.venv)
+    text = ""
+    for name in ("one", "two"):
+        (lab.work / f"{name}_with.py").write_text(f"import {name}; {name}.sell()")
+        (lab.work / f"{name}_without.py").write_text(f"import {name}; {name}.count()")
+        text += f'[feature.{name}-sale]\npackage = "{name}"\npolicy = "every"\n'
+        text += f'with = "python -B {name}_with.py"\nwithout = "python -B {name}_without.py"\n'
+    assert lab.meterize("analyze", "greenhouse", "--features", features(text, here=True), "--plan", "duo.toml").code == 0
+    lab.instrument(lab.work / "duo.toml")
+    assert lab.ask("instrument", lab.work / "duo.toml", "--feature", "two-sale")["changed"] is False
+    [package] = lab.ask("status")["packages"]
+    assert (package["distribution"], len(package["features"]), package["intact"]) == ("duo", 2, True)
+    lab.use("import one, two; one.sell(); two.sell(); two.sell()")
+    assert uses(lab) == {("duo", "one-sale"): 1, ("duo", "two-sale"): 2}
+    assert lab.ask("verify", lab.work / "duo.toml")["verdict"] == "passed"
+    assert lab.ask("strip", "one")["packages"][0]["identical"]
     assert snapshot_of(lab.venv) == before
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from meterize.cpython.versions import CACHE_TAG
 from meterize.installed import RuntimeSource, Wanted, apply_all, lock, preview
 from meterize.model.feature import Policy
-from meterize.model.manifest import MeteredPlan
+from meterize.model.manifest import Manifest, MeteredPlan
 from meterize.model.package import Package
 from meterize.model.plan import HookPlan, HookPoint
 from meterize.model.report import Instrumentation, PlacedHook
@@ -79,9 +79,12 @@ def _by_distribution(plans: Sequence[HookPlan]) -> list[list[HookPlan]]:
 def _prepare(plans: Sequence[HookPlan], package: Package, plan_path: Path, runtime: RuntimeSource) -> _Work:
     code = PackageCode(package)
     fitted = fit_plans(plans, code)
-    others, warnings = _other_features(package, code, [plan.feature for plan in plans])
+    manifest = manifest_of(package)
+    others, warnings = _other_features(manifest, code, [plan.feature for plan in plans])
     own = (_metered(plan, points.hook_points, plan_path) for plan, points in zip(plans, fitted, strict=True))
-    metered = (*others, *own)
+    metered = _in_old_order(manifest, [*others, *own])
+    if manifest is not None:  # of several import packages, the distribution's record goes on under the name of the first
+        package = dataclasses.replace(package, import_name=manifest.package)
     modules = rewrite_package(code, metered)
     return _Work(
         code=code,
@@ -105,11 +108,16 @@ def _metered(plan: HookPlan, points: tuple[HookPoint, ...], path: Path) -> Meter
     )
 
 
+def _in_old_order(manifest: Manifest | None, plans: Sequence[MeteredPlan]) -> tuple[MeteredPlan, ...]:
+    """As they were metered before, then the new ones: to meter one of them again is no change."""
+    order = [plan.feature for plan in manifest.plans] if manifest is not None else []
+    return tuple(sorted(plans, key=lambda plan: order.index(plan.feature) if plan.feature in order else len(order)))
+
+
 def _other_features(
-    package: Package, code: PackageCode, features: Collection[str]
+    manifest: Manifest | None, code: PackageCode, features: Collection[str]
 ) -> tuple[tuple[MeteredPlan, ...], tuple[str, ...]]:
     """What stays metered: the other plans, unless an upgrade or an edit has changed their code; and sentences about those."""
-    manifest = manifest_of(package)
     kept, warnings = [], []
     for other in manifest.plans if manifest is not None and manifest.interpreter == CACHE_TAG else ():
         if other.feature in features:
