@@ -65,7 +65,7 @@ def collect(
     tests = Tests(session)
     failures = require_success(session, tests, allow_failures=allow_failures)
     executed, outside = _executed(session.journals, resolver)
-    require_data(session, package, recorded=bool(outside) or any(executed.values()))
+    require_data(session, package, {code.file for masks in (outside, *executed.values()) for code in masks})
     calls, calls_outside = _calls(session.journals, resolver)
     if tests.is_script:
         executed, outside, calls = {command: outside}, {}, {command: calls_outside}

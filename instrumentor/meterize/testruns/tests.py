@@ -42,6 +42,11 @@ class Tests:
         unended = [test for test, outcome in self._outcomes.items() if outcome is None]
         if unended:
             found.append(f"{len(unended)} tests began and never ended: {', '.join(unended[:_SHOWN])}")
+        if scripts := self._session.notes("script"):
+            found.append(
+                f"files of the package ran as scripts, by their path, where no hook can be ({', '.join(scripts[:_SHOWN])}): let"
+                " the tests use `python -m` or the console script"
+            )
         if shadows := self._session.notes("shadow"):
             found.append(f"other copies of the package were imported too, and not measured: {', '.join(shadows[:_SHOWN])}")
         if foreign := self._session.notes("foreign"):

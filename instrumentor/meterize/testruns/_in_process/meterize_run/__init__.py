@@ -33,31 +33,40 @@ def _record(settings: Settings, journal: Journal) -> None:
     from .children import Children
     from .contexts import Contexts
     from .frameworks import watch_frameworks
-    from .sources import Sources
 
     contexts = Contexts(journal, settings.order)
     children = Children(contexts)
     if settings.mode == "instructions":
         from .monitoring import start_monitoring
 
-        start_monitoring(contexts, children, Sources(settings, journal))
+        start_monitoring(contexts, children, _sources(settings, journal))
     elif settings.mode == "probes":
         from .probes import start_probes
 
-        start_probes(contexts, children, Sources(settings, journal), settings.probes)
+        start_probes(contexts, children, _sources(settings, journal), settings.probes)
     else:
         from .fires import start_fires
 
         if settings.mode == "originals":
             from .originals import serve_originals
 
-            serve_originals(Sources(settings, journal), settings.probes, journal)
+            serve_originals(_sources(settings, journal), settings.probes, journal)
         start_fires(contexts, children)
     children.watch()
     watch_frameworks(contexts, children)
 
 
+def _sources(settings: Settings, journal: Journal) -> sources.Sources:
+    from . import sources
+
+    found = sources.Sources(settings, journal)
+    if getattr(sys, "argv", None):  # an embedded interpreter has none
+        found.note_script(sys.argv[0])
+    return found
+
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from . import sources
     from .journal import Journal
     from .settings import Settings

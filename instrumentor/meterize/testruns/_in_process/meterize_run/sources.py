@@ -50,10 +50,25 @@ class Sources:
             for module in candidates:
                 if path == f"{self._site}/{module}":
                     return module
-        root = next((absolute.removesuffix(module) for module in candidates if absolute.endswith(f"/{module}")), None)
-        if root is not None and not isfile(f"{root}__init__.py"):  # noqa: PTH113  # else vendored, part of another
+        if self._is_copy(absolute, candidates):
             self._note_shadow(absolute)
         return None
+
+    @staticmethod
+    def _is_copy(absolute: str, candidates: list[str]) -> bool:
+        root = next((absolute.removesuffix(module) for module in candidates if absolute.endswith(f"/{module}")), None)
+        return root is not None and not isfile(f"{root}__init__.py")  # noqa: PTH113  # else vendored, part of another
+
+    def note_script(self, given: str) -> None:
+        """The process runs a script, ``sys.argv[0]`` as it starts: is it a file of the package, or a copy of one?
+
+        Python compiles a script each time, and never looks at a compiled file.
+        """
+        absolute = normpath(given if given.startswith("/") else f"{self._start}/{given}")
+        for path in (absolute, f"{absolute}/__main__.py"):
+            candidates = self._by_name.get(path.rpartition("/")[2])
+            if candidates and isfile(path) and (self.module_of(path) or self._is_copy(path, candidates)):  # noqa: PTH113
+                self._journal.note("script", path)
 
     def _note_shadow(self, path: str) -> None:
         self._shadows += 1
