@@ -91,7 +91,7 @@ def _figures(page: Page) -> list[Markup]:
             "other place could lead here" if risk == 1 else "other places could lead here",
             "going by names, though no test shows it: the risk to charge for something else"
             if risk
-            else "nothing else in the package names it: no known risk to charge for something else",
+            else "going by names, nothing else in the package leads here: no known risk to charge for something else",
             "warn" if risk else "good",
             link="#risk" if risk else None,
         ),

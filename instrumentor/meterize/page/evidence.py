@@ -50,7 +50,7 @@ def risk(page: Page) -> Markup:
     """What else could lead to a hook."""
     found = risks(page)
     if not found:
-        return element("p", "Nothing else in the package names a hooked function, so nothing else is known to lead there.")
+        return element("p", "Going by names, no place in the package leads to a hook that no test came from.")
     rows = (
         element("tr", element("td", name(where)), element("td", f"◆ {hook.number} ", name(hook.point.code.qualname)))
         for hook, where in found[:_MOST_RISKS]

@@ -24,9 +24,9 @@ def draw(
 ) -> Flow:
     """The flow of one function; ``text`` are the lines of its module, ``proofs`` count the feature tests by byte offset of an
     instruction of the feature's own, ``hooks`` are those in it."""
-    edges = _edges(graph)
     numbers = {block.index: tuple(h.number for h in hooks if h.point.offset in block.offsets) for block in graph.blocks}
     hooked = [index for index, found in numbers.items() if found]
+    edges = _edges(graph, [0, *hooked])
     reached = _reached(edges, [0])
     shown = sorted(_nearest(edges, [0, *hooked], reached))
     place = {index: number for number, index in enumerate(shown)}
@@ -57,9 +57,10 @@ def draw(
     )
 
 
-def _edges(graph: ControlFlowGraph) -> dict[tuple[int, int], bool]:
-    """The edges between blocks that have source, and whether only an exception leads there; what has none is passed through."""
-    silent = {block.index for block in graph.blocks if block.line is None and block.index}
+def _edges(graph: ControlFlowGraph, kept: Sequence[int]) -> dict[tuple[int, int], bool]:
+    """The edges between blocks that have source, or are ``kept``, and whether only an exception leads there; others are passed
+    through."""
+    silent = {block.index for block in graph.blocks if block.line is None} - set(kept)
     edges: dict[tuple[int, int], bool] = {}
     for block in graph.blocks:
         if block.index in silent:

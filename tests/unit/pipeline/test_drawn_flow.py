@@ -73,6 +73,19 @@ def test_clean_up_code_of_the_compiler_is_passed_through() -> None:
     assert any("except" in text or "E" in text for text in exceptional)
 
 
+def test_a_hook_is_drawn_even_where_there_is_no_source() -> None:
+    # The jump back of a loop has no line of its own (3.11, 3.12), and yet a hook may stand before it.
+    graph, code, source = built("def f(xs):\n    for x in xs:\n        if x:\n            return x\n    return 1\n", "f")
+    for block in graph.blocks:
+        if block.hook_offset is not None:
+            point = HookPoint(id="d/f/1", code=graph.code, line=1, offset=block.hook_offset, digest="", why="", covers=())
+            hook = PageHook(
+                number=1, point=point, kind="function", is_entry=False, text="", part="", fires=Fires(), rest_tests=0
+            )
+            flow = draw(graph, code, source, {}, [hook])
+            assert [each.hooks for each in flow.blocks if each.hooks] == [(1,)]
+
+
 def test_loops_lead_back() -> None:
     graph, code, source = built("def f(xs):\n    for x in xs:\n        g(x)\n    return 1\n", "f")
     flow = draw(graph, code, source, {}, [hook_on(graph, code, "g(x)", source)])
