@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,6 @@ from typing import TypeAlias
 
 from meterize.errors import MeterizeError, UsageError
 from meterize.model.catalogue import Catalogue, Entry, Rest
-from meterize.model.code import CodeId, InstructionMask
 from meterize.model.coverage import CoverageRecord
 from meterize.model.package import Package
 from meterize.model.report import Analysis
@@ -25,6 +24,7 @@ from .agreement import refuse_own, require_feature_name
 from .analyze import refuse_metered, report, require_places
 from .finding import Finding, find_feature
 from .graphs import Graphs
+from .merging import leave_out, merge
 from .progress import Progress
 from .sources import PackageCode
 from .suites import AS_USUAL, Suite, run_all
@@ -106,12 +106,12 @@ class _Group:
         feature, suites = entry.feature, self._suites()
         others = [other.feature for other in self.entries if other is not entry]
         own = runs[suites[feature.with_command, feature.cwd].name]
-        against = [_without(runs[suites[other.with_command, other.cwd].name], own) for other in others]
+        against = [leave_out(runs[suites[other.with_command, other.cwd].name], own) for other in others]
         rest = _rest_of(entry, self.rest)
         found = find_feature(
             self.package,
             dataclasses.replace(feature, without_command=_command(rest, feature.cwd) if rest else ""),
-            {"without": _merge([*([runs[suites[rest.command, rest.cwd].name]] if rest else []), *against]), "with": own},
+            {"without": merge([*([runs[suites[rest.command, rest.cwd].name]] if rest else []), *against]), "with": own},
             self.graphs,
             partial(accept, feature.name),
         )
@@ -139,30 +139,6 @@ def _rest_of(entry: Entry, rest: Rest | None) -> Rest | None:
 def _command(rest: Rest, cwd: Path) -> str:
     """The command of the rest, as it is run in a feature's folder."""
     return rest.command if rest.cwd == cwd else f"cd {shlex.quote(str(rest.cwd))} && ({rest.command})"
-
-
-def _without(run: CoverageRecord, own: CoverageRecord) -> CoverageRecord:
-    """Another feature's run without the tests that are the feature's too: they use both."""
-    mine = {test.id for test in own.tests}
-    return dataclasses.replace(run, tests=tuple(test for test in run.tests if test.id not in mine))
-
-
-def _merge(runs: Sequence[CoverageRecord]) -> CoverageRecord:
-    """Several runs as one."""
-    if len(runs) == 1:
-        return runs[0]
-    outside: dict[CodeId, InstructionMask] = {}
-    for run in runs:
-        for code, mask in run.outside.items():
-            outside[code] = outside.get(code, 0) | mask
-    return dataclasses.replace(
-        runs[0],
-        command=" && ".join(f"({run.command})" for run in runs),
-        tests=tuple(test for run in runs for test in run.tests),
-        outside=outside,
-        seconds=sum(run.seconds for run in runs),
-        warnings=tuple(dict.fromkeys(warning for run in runs for warning in run.warnings)),
-    )
 
 
 def _by_package(catalogue: Catalogue, whole: Package, target: Target, path: Path) -> list[_Group]:
