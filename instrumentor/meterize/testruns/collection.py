@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from threading import Event
 
@@ -107,20 +107,28 @@ def _executed(journals: Journals, resolver: Resolver) -> tuple[dict[str, _Masks]
 
 def _calls(journals: Journals, resolver: Resolver) -> tuple[dict[str, tuple[Call, ...]], tuple[Call, ...]]:
     """The calls by test, and those outside any."""
-    found: dict[str | None, dict[CodeId, Call]] = {}
+    found: dict[str | None, list[Call]] = {}
     resolved: dict[SeenCall, Call | None] = {}
     for journal in journals:
         seen_calls = journals.calls(journal)
         for record in journal.records:
-            calls = found.setdefault(journals.test_of(record.token), {})
+            calls = found.setdefault(journals.test_of(record.token), [])
             for seen in map(seen_calls.__getitem__, record.calls):
                 if seen not in resolved:
                     resolved[seen] = _resolve(seen, resolver)
-                call = resolved[seen]
-                if call is not None and (known := calls.setdefault(call.code, call)) is not call:
-                    calls[call.code] = _merge(known, call)
-    outside = tuple(found.pop(None, {}).values())
-    return {test: tuple(calls.values()) for test, calls in found.items() if test is not None}, outside
+                if (call := resolved[seen]) is not None:
+                    calls.append(call)
+    outside = _merged(found.pop(None, ()))
+    return {test: _merged(calls) for test, calls in found.items() if test is not None}, outside
+
+
+def _merged(calls: Iterable[Call]) -> tuple[Call, ...]:
+    """One for each function, in the order of the first."""
+    merged: dict[CodeId, Call] = {}
+    for call in calls:
+        if (known := merged.setdefault(call.code, call)) is not call:
+            merged[call.code] = _merge(known, call)
+    return tuple(merged.values())
 
 
 def _resolve(seen: SeenCall, resolver: Resolver) -> Call | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -57,9 +57,9 @@ class Record:
 
     token: str
     outcome: str | None
-    pieces: tuple[int, ...]
+    pieces: Sequence[int]
     fires: Mapping[str, int]
-    calls: tuple[int, ...] = ()
+    calls: Sequence[int] = ()
     warned: tuple[tuple[str, str, int], ...] = ()
 
 
@@ -172,7 +172,7 @@ class Journals:
     def _take(journal: Journal, line: bytes) -> str | None:
         try:
             return journal.add(json.loads(line))
-        except (ValueError, AttributeError):  # a full disk tears lines
+        except (ValueError, AttributeError, TypeError, OverflowError):  # a full disk tears lines
             journal.torn = True
             return None
 
