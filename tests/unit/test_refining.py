@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from meterize.flow import build_graph
 from meterize.model.code import CodeId
 from meterize.model.coverage import Call, CoverageRecord, Outcome, TestRecord
-from meterize.refining import explain, refine
+from meterize.refining import explain, explain_veil, refine
 
 SOURCE = """
 def shared():
@@ -196,3 +196,17 @@ def test_who_executes_a_named_place_uses_the_feature() -> None:
 
 def test_what_nearly_all_tests_execute_says_nothing() -> None:
     assert refine(suite(*many("f", "shared", 2)), suite(*many("r", "shared", 250), *many("idle", "", 40)), GRAPHS) is None
+
+
+def test_what_ran_while_tests_were_imported_is_named_if_it_agrees_best() -> None:
+    feature = suite(*many("f", "shared export import_", 8), ("idle", "shared export"))
+    rest = suite(*many("r", "shared", 9), outside="export")
+    [sentence] = explain_veil(feature, rest, GRAPHS)
+    assert sentence.startswith("export (pkg/m.py:6) agrees best with the selection (9 tests of --with, 0 of --without)")
+    assert "--at" in sentence
+
+
+@pytest.mark.parametrize("outside", ["", "shared", "shared import_"])
+def test_nothing_is_said_of_imports_that_explain_nothing(outside: str) -> None:
+    feature = suite(*many("f", "shared export import_", 8), ("idle", "shared export"))
+    assert explain_veil(feature, suite(*many("r", "shared", 9), outside=outside), GRAPHS) == ()

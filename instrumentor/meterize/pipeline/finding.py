@@ -26,7 +26,7 @@ from meterize.planning import (
     is_excluded,
     name_candidates,
 )
-from meterize.refining import Refinement, explain, refine
+from meterize.refining import Refinement, explain, explain_veil, refine
 from meterize.slicing import select_tests, slice_feature
 
 from .data_words import find_data_words
@@ -67,10 +67,13 @@ def find_feature(
     spots = [find_named(spot, named) for spot in feature.guidance.at]
     refinement = _refine(feature, runs, graphs, spots)
     is_moved = refinement is not None and accept(refinement)
+    as_selected = runs
     if refinement is not None and is_moved:
         runs = {"with": refinement.with_run, "without": refinement.without_run}
     choose = partial(_choose, package, feature, graphs, named)
-    advice = () if refinement is None or is_moved else (*explain(refinement), _foretell(refinement, choose))
+    advice = () if spots else explain_veil(as_selected["with"], as_selected["without"], graphs.of(as_selected["with"]))
+    if refinement is not None and not is_moved:
+        advice = (*advice, *explain(refinement), _foretell(refinement, choose))
     try:
         feature_slice, selection, choice = choose(runs)
     except MeterizeError as error:

@@ -282,7 +282,8 @@ def test_failing_tests_are_named_and_may_be_allowed(suite):
     assert error.details[0] == "failed: test_flaky.py::test_fails"
     assert "--allow-failures" in (error.hint or "")
     record = suite.collect("python -m pytest -q test_flaky.py", allow_failures=True)
-    assert "1 tests failed and prove nothing: test_flaky.py::test_fails" in record.warnings
+    [warning] = record.warnings
+    assert warning.startswith("1 of 4 tests failed and prove nothing: test_flaky.py::test_fails.")
     assert [record.proves(test) for test in record.tests] == [False, True, True, True]
 
 
@@ -293,3 +294,14 @@ def test_a_suite_that_mostly_fails_or_breaks_off_proves_nothing(suite):
             suite.collect(command, allow_failures=True)
         assert caught.value.slug == "suite-failed"
         assert "--allow-failures" not in (caught.value.hint or "")
+
+
+def test_one_test_in_many_that_fails_is_told_and_no_obstacle(suite):
+    many = FLAKY + "".join(f"def test_more_{number}(): pass\n" for number in range(46))
+    suite.write(test_many=many + "def test_last(): pass\n")
+    record = suite.collect("python -m pytest -q test_many.py")
+    assert record.exit_code == 1
+    [warning] = record.warnings
+    assert warning.startswith("1 of 51 tests failed and prove nothing: test_many.py::test_fails.")
+    suite.write(test_many=many.replace("def test_more_0(): pass", "def test_more_0(): assert 0"))
+    assert _refused(suite, "python -m pytest -q test_many.py").slug == "suite-failed"

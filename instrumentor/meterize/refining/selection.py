@@ -1,0 +1,126 @@
+"""Sorts the tests of both runs by what they execute, and says what moved and why."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from meterize.model.code import CodeId
+from meterize.model.coverage import CoverageRecord, Outcome, TestRecord
+from meterize.model.flow import Block, ControlFlowGraph
+
+from .search import Score, Search, kulczynski, union_of
+from .spots import Spot, Tests, find_spots, named_spots
+
+_SHOWN: Final = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """One way into the feature: a place, how many tests of either command execute it, and its score (0 to 1)."""
+
+    code: CodeId
+    line: int | None
+    feature_tests: int
+    rest_tests: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refinement:
+    """Both runs with each test on the side where it belongs, the ids that moved, and why."""
+
+    with_run: CoverageRecord
+    without_run: CoverageRecord
+    moved_to_feature: tuple[str, ...]
+    moved_to_rest: tuple[str, ...]
+    evidence: tuple[Evidence, ...]
+
+
+def refine(
+    with_run: CoverageRecord,
+    without_run: CoverageRecord,
+    graphs: Mapping[CodeId, ControlFlowGraph],
+    named: Sequence[tuple[CodeId, Block]] = (),
+    score: Score = kulczynski,
+) -> Refinement | None:
+    """Sort the tests by what they execute; None where that changes nothing, or nothing can be said.
+
+    ``graphs`` are those of the code objects that the feature tests execute. Where the user has ``named`` the places, whoever
+    executes one of them uses the feature.
+    """
+    shared = {test.id for test in without_run.tests}
+    feature = [test for test in with_run.tests if with_run.proves(test) and test.id not in shared]
+    rest = [test for test in without_run.tests if test.outcome is not Outcome.SKIPPED]
+    places = find_spots([*feature, *rest], without_run.outside, graphs)
+    asked = (1 << len(feature)) - 1
+    if named:
+        places = named_spots([*feature, *rest], named)
+    sorting = Search(places, everyone=len(feature) + len(rest), score=score)
+    ways = list(places) if named else sorting.settle(asked)
+    users = union_of(ways)
+    if users in (0, asked):
+        return None
+    return _sort(
+        with_run,
+        without_run,
+        feature,
+        rest,
+        users,
+        [_evidence(way, asked, places[way], sorting.rate(asked, way)) for way in ways],
+    )
+
+
+def explain(refinement: Refinement) -> tuple[str, ...]:
+    """What is on the wrong side, by count and name, and what evidence says so; for people."""
+    sentences: list[str] = []
+    ways = " or ".join(
+        f"{way.code.qualname} ({way.code.file}:{way.line}; {way.feature_tests} tests of --with, {way.rest_tests} of --without)"
+        for way in refinement.evidence
+    )
+    if joining := refinement.moved_to_feature:
+        sentences.append(f"{_count(joining)} of --without execute {ways}: they use the feature. {_some(joining)}")
+    if leaving := refinement.moved_to_rest:
+        sentences.append(f"{_count(leaving)} of --with never execute {ways}: they don't use the feature. {_some(leaving)}")
+    return tuple(sentences)
+
+
+def _count(tests: Sequence[str]) -> str:
+    return f"{len(tests)} test{'s' * (len(tests) != 1)}"
+
+
+def _some(tests: Sequence[str]) -> str:
+    more = f" and {len(tests) - _SHOWN} more" if len(tests) > _SHOWN else ""
+    return f"({', '.join(tests[:_SHOWN])}{more})"
+
+
+def _evidence(way: Tests, asked: Tests, place: Spot, score: float) -> Evidence:
+    own = (way & asked).bit_count()
+    return Evidence(
+        code=place.code, line=place.line, feature_tests=own, rest_tests=way.bit_count() - own, score=round(score, 3)
+    )
+
+
+def _sort(
+    with_run: CoverageRecord,
+    without_run: CoverageRecord,
+    feature: Sequence[TestRecord],
+    rest: Sequence[TestRecord],
+    users: Tests,
+    evidence: Sequence[Evidence],
+) -> Refinement:
+    stays = {test.id for number, test in enumerate(feature) if users >> number & 1}
+    joins = {test.id for number, test in enumerate(rest, len(feature)) if users >> number & 1}
+    leaving = tuple(test for test in feature if test.id not in stays)
+    joining = tuple(test for test in rest if test.id in joins and without_run.proves(test))
+    kept = tuple(test for test in with_run.tests if test.id in stays)
+    others = tuple(test for test in without_run.tests if test.id not in joins)
+    return Refinement(
+        with_run=dataclasses.replace(with_run, tests=(*kept, *joining)),
+        without_run=dataclasses.replace(without_run, tests=(*others, *leaving)),
+        moved_to_feature=tuple(dict.fromkeys(test.id for test in joining)),
+        moved_to_rest=tuple(dict.fromkeys(test.id for test in leaving)),
+        evidence=tuple(evidence),
+    )
