@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -15,6 +16,10 @@ A mask per test and code object keeps the record of thousands of tests in megaby
 
 
 _CONSTRUCTORS: Final = frozenset({"__init__", "__new__", "__post_init__"})
+
+_FOR_TESTS: Final = re.compile(
+    r"_?(tests?|testing|test_?(client|case|cases|helpers?|support|tools|utils?)|conftest|pytest_?plugin)"
+)
 
 PRIVATE: Final = 2
 """The obscurity from which on no user of a package would name a function."""
@@ -58,6 +63,12 @@ class CodeId(_Hashed):
         if any(part.startswith("_") and not _is_special(part) for part in (*outer, name)):
             return PRIVATE
         return int(name in _CONSTRUCTORS)
+
+    @property
+    def supports_tests(self) -> bool:
+        """Whether it is in a module that packages ship for the tests of others, as ``flask.testing`` and ``werkzeug.test``:
+        production never runs that."""
+        return any(_FOR_TESTS.fullmatch(part) for part in self.file.removesuffix(".py").split("/")[1:])
 
 
 def _is_special(name: str) -> bool:

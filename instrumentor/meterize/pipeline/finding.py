@@ -71,7 +71,11 @@ def find_feature(
     if refinement is not None and is_moved:
         runs = {"with": refinement.with_run, "without": refinement.without_run}
     choose = partial(_choose, package, feature, graphs, named)
-    advice = () if spots else explain_veil(as_selected["with"], as_selected["without"], graphs.of(as_selected["with"]))
+    advice = (
+        ()
+        if spots
+        else explain_veil(as_selected["with"], as_selected["without"], _eligible(graphs.of(as_selected["with"]), feature))
+    )
     if refinement is not None and not is_moved:
         advice = (*advice, *explain(refinement), _foretell(refinement, choose))
     try:
@@ -106,8 +110,17 @@ def _refine(
     spots: list[tuple[ControlFlowGraph, Block]],
 ) -> Refinement | None:
     known = graphs.of(runs["with"])
-    eligible = {code: graph for code, graph in known.items() if not is_excluded(code, feature.guidance.exclude)}
+    eligible = _eligible(known, feature)
     return refine(runs["with"], runs["without"], eligible, [(graph.code, block) for graph, block in spots])
+
+
+def _eligible(graphs: Mapping[CodeId, ControlFlowGraph], feature: Feature) -> dict[CodeId, ControlFlowGraph]:
+    """Without what the user excludes, and what the package ships for tests: no use is noticed there in production."""
+    return {
+        code: graph
+        for code, graph in graphs.items()
+        if not code.supports_tests and not is_excluded(code, feature.guidance.exclude)
+    }
 
 
 def _foretell(refinement: Refinement, choose: Callable[[Mapping[str, CoverageRecord]], _Chosen]) -> str:
@@ -134,7 +147,7 @@ def _choose(
     feature_slice = slice_feature(runs["with"], runs["without"])
     selection = select_tests(runs["with"], runs["without"])
     unique = graphs.all(feature_slice.union)
-    eligible = {code: graph for code, graph in unique.items() if not is_excluded(code, feature.guidance.exclude)}
+    eligible = _eligible(unique, feature)
     users, others = _executed(runs["with"], selection.feature_tests), _executed(runs["without"], selection.rest_tests)
     try:
         choice = choose_hook_points(

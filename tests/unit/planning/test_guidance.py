@@ -114,3 +114,22 @@ def test_the_files_of_named_modules() -> None:
     assert files_of(["pkg.m:f", "pkg:g"], files) == ("pkg/__init__.py", "pkg/m.py")
     assert files_of(["pkg/__init__.py:g"], files) == ("pkg/__init__.py",)
     assert files_of([], files) == files_of(["nothing:f"], files) == ()
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        ("starlette/testclient.py", True),
+        ("flask/testing.py", True),
+        ("werkzeug/test.py", True),
+        ("django/test/client.py", True),
+        ("aiohttp/test_utils.py", True),
+        ("aiohttp/pytest_plugin.py", True),
+        ("testing/core.py", False),
+        ("pkg/testament.py", False),
+        ("pkg/latest.py", False),
+        ("pkg/contest.py", False),
+    ],
+)
+def test_what_packages_ship_for_tests(file, expected) -> None:
+    assert CodeId(file=file, qualname="f", first_line=1).supports_tests is expected
