@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import floor
 from typing import Final
 
 from meterize.model.coverage import ENOUGH_CALLS
@@ -78,7 +79,7 @@ def scores(page: Page) -> Markup:
     files = (
         element(
             "details",
-            element("summary", name(file), element("span", count(len(inside), "function"), class_="quiet")),
+            element("summary", name(file), element("span", count(len(inside), "function"), class_="quiet"), _best(inside)),
             _table(
                 ("function", "score", "feature tests", "rest tests", "own"),
                 map(_score, inside),
@@ -92,6 +93,17 @@ def scores(page: Page) -> Markup:
     return join(element("p", intro), files, _more(page.scored - len(page.scores), "function", "with lower scores"))
 
 
+def _best(scores: Sequence[Score]) -> Markup:
+    """A file is as strong as its strongest function."""
+    return element("span", _coefficient(max(scores, key=lambda score: score.ochiai)), class_="best quiet")
+
+
+def _coefficient(score: Score) -> Markup:
+    """Rounded down: 1.00 is said only where it is true."""
+    shown = f"{floor(score.ochiai * 100) / 100:.2f}"
+    return join(bar(score.ochiai, f"score {shown}"), f" {shown}")
+
+
 def _score(score: Score) -> Markup:
     share = score.unique / score.total if score.total else 0.0
     mark = element("span", "◆ ", class_="mark", title="a use is noticed here") if score.hooked else ""
@@ -100,7 +112,7 @@ def _score(score: Score) -> Markup:
         element(
             "th", mark, name(score.code.qualname), element("span", f" {score.code.first_line}", class_="quiet"), scope="row"
         ),
-        element("td", bar(score.ochiai, f"score {score.ochiai:.2f}"), f" {score.ochiai:.2f}", data_label="score"),
+        element("td", _coefficient(score), data_label="score"),
         element("td", f"{score.feature_tests:,}", class_="numeric", data_label="feature tests"),
         element("td", f"{score.rest_tests:,}", class_="numeric", data_label="rest tests"),
         element("td", bar(share, f"{share:.0%} own"), f" {score.unique:,} of {score.total:,}", data_label="own"),
@@ -167,8 +179,13 @@ def alternatives(page: Page) -> Markup:
     rows = (
         element(
             "tr",
-            element("th", element("span", f"◇ {number}", class_="badge other"), " ", name(each.code.qualname), scope="row"),
-            element("td", name(f"{each.code.file}:{each.line}"), data_label="where"),
+            element(
+                "th",
+                element("span", f"◇ {number}", class_="badge other"),
+                name(each.code.qualname),
+                element("div", name(f"{each.code.file}:{each.line}"), class_="quiet"),
+                scope="row",
+            ),
             element("td", f"{each.feature_tests:,}", class_="numeric", data_label="feature tests"),
             element("td", f"{each.rest_tests:,}", class_="numeric", data_label="rest tests"),
             element("td", each.why_not, data_label="why not"),
@@ -176,8 +193,8 @@ def alternatives(page: Page) -> Markup:
         for number, each in enumerate(page.plan.alternatives[:_MOST_ALTERNATIVES], 1)
     )
     left = len(page.plan.alternatives) - _MOST_ALTERNATIVES
-    return join(_table(("place", "where", "feature tests", "rest tests", "why not"), rows, numeric=(2, 3)),
-                _more(left, "place", "in the plan"))  # fmt: skip
+    heads = ("place", "feature tests", "rest tests", "why not")
+    return join(_table(heads, rows, numeric=(1, 2), class_="places"), _more(left, "place", "in the plan"))
 
 
 def run(page: Page) -> Markup:

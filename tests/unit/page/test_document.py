@@ -149,6 +149,13 @@ def test_ten_thousand_tests_and_endless_lists_stay_small(page: Page) -> None:
     assert "and 9,900 places more" in said
 
 
+def test_a_score_is_rounded_down(page: Page) -> None:
+    nearly = replace(page, scores=(replace(page.scores[0], ochiai=0.9999),))
+    assert "0.99" in words(nearly)
+    assert " 1.00 " not in words(nearly).replace("1.00 means", "")
+    assert "1.00" in words(page).replace("1.00 means", "")
+
+
 def test_a_page_without_runners_up_risks_and_moves(page: Page) -> None:
     plain = replace(page, moved_why=(), plan=replace(page.plan, alternatives=(), warnings=()))
     said = words(plain)
