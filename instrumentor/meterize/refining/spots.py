@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
@@ -17,19 +17,40 @@ Tests: TypeAlias = int
 """A set of tests: bit *i* is the *i*-th of both runs, those of ``--with`` first."""
 
 
+class Turns:
+    """Pairs of a test and a turn, eight bytes each: a large run has millions."""
+
+    __slots__ = ("_tests", "_turns")
+
+    def __init__(self) -> None:
+        self._tests = array("I")
+        self._turns = array("I")
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        return zip(self._tests, self._turns, strict=True)
+
+    def add(self, test: int, turn: int) -> None:
+        """``test`` enters so many functions before this one."""
+        self._tests.append(test)
+        self._turns.append(turn)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spot:
     """A place that a hook could stand at; ``whole`` are the tests that enter its function, if they all meet a place there.
-    ``turns``: how many functions a test enters before its function, by test."""
+    ``turns``: how many functions tests enter before its function."""
 
     code: CodeId
     line: int | None
     whole: Tests
-    turns: Mapping[int, int] = field(default_factory=dict)
+    turns: Turns = field(default_factory=Turns)
 
     def turn(self, tests: Tests) -> float:
         """Its turn on average, in these tests."""
-        return fmean([turn for test, turn in self.turns.items() if tests >> test & 1] or [inf])
+        members = tests.to_bytes(tests.bit_length() // 8 + 1, "little")
+        end = 8 * len(members)
+        taken = [turn for test, turn in self.turns if test < end and members[test >> 3] >> (test & 7) & 1]
+        return fmean(taken or [inf])
 
 
 def find_spots(tests: Sequence[TestRecord], outside: Executed, graphs: Mapping[CodeId, ControlFlowGraph]) -> dict[Tests, Spot]:
@@ -37,28 +58,39 @@ def find_spots(tests: Sequence[TestRecord], outside: Executed, graphs: Mapping[C
 
     What ran ``outside`` any test is no place.
     """
-    executed: dict[CodeId, list[tuple[InstructionMask, Tests]]] = defaultdict(list)
+    executed: dict[CodeId, dict[InstructionMask, array[int]]] = {code: {} for code in graphs}
     for number, test in enumerate(tests):
         for code, mask in test.executed.items():
-            executed[code].append((mask, 1 << number))
-    turns = _turns(tests)
+            if (alike := executed.get(code)) is not None:
+                alike.setdefault(mask, array("I")).append(number)
+    turns = _turns(tests, graphs)
     found: dict[Tests, tuple[tuple[bool, bool, int], Spot]] = {}
     for code, graph in sorted(graphs.items()):
         whole = 0
+        groups = [(mask, _set_of(numbers)) for mask, numbers in executed.pop(code).items()]
         for is_beginning, line, bit in _hook_bits(graph, outside.get(code, 0)):
-            met = sum(test for mask, test in executed[code] if mask & bit)
+            met = sum(group for mask, group in groups if mask & bit)
             whole = met if is_beginning else whole
             rank = (code.obscurity >= PRIVATE, not is_beginning, code.obscurity)
             if met and (met not in found or rank < found[met][0]):
-                found[met] = rank, Spot(code=code, line=line, whole=whole, turns=turns.get(code, {}))
+                found[met] = rank, Spot(code=code, line=line, whole=whole, turns=turns[code])
     return {met: spot for met, (_, spot) in found.items()}
 
 
-def _turns(tests: Sequence[TestRecord]) -> dict[CodeId, dict[int, int]]:
-    found: dict[CodeId, dict[int, int]] = defaultdict(dict)
+def _set_of(numbers: array[int]) -> Tests:
+    """The set of these tests, ascending: adding them one by one would copy the whole set each time."""
+    members = bytearray((numbers[-1] >> 3) + 1)
+    for number in numbers:
+        members[number >> 3] |= 1 << (number & 7)
+    return int.from_bytes(members, "little")
+
+
+def _turns(tests: Sequence[TestRecord], graphs: Mapping[CodeId, ControlFlowGraph]) -> dict[CodeId, Turns]:
+    found = {code: Turns() for code in graphs}
     for number, test in enumerate(tests):
         for turn, call in enumerate(test.calls):
-            found[call.code][number] = turn
+            if (turns := found.get(call.code)) is not None:
+                turns.add(number, turn)
     return found
 
 
