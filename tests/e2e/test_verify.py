@@ -191,6 +191,16 @@ def test_flaky_tests_are_run_again_and_named(bench):
     assert (bench.lab.work / "counter").read_text() == "xxxx"
 
 
+def test_what_every_second_run_finds_lying_about_is_flaky(bench):
+    """The same two of four runs would fail, and look like a fault, were the order the same the second time."""
+    left = "    def test_left(self): self.assertTrue(RUN % 2);"
+    bench.write("users", f"{FLAKY}{USERS}\n{left} water()\n")
+    bench.write("others", f"{FLAKY.replace('counter', 'other')}{REST}\n{left}\n")
+    answer = bench.verify()
+    assert [each["test"].rpartition(".")[2] for each in answer["differences"]] == ["test_left"] * 2
+    assert {each["standing"] for each in answer["differences"]} == {"flaky"}
+
+
 def test_a_test_that_differs_from_itself_without_hooks_is_flaky(bench):
     """Such as one with a random part in its id."""
     bench.write("users", f"{FLAKY}{USERS}\nsetattr(Users, f'test_random_{{RUN}}', lambda self: water())\n")

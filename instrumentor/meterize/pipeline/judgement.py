@@ -79,14 +79,19 @@ def _evidence(plan: HookPlan, with_pair: Pair, rest_pairs: Sequence[Pair]) -> tu
 
 
 def _attempts(pair: Pair) -> dict[str, tuple[TestFires | None, TestFires | None]]:
-    """Each test in the run without hooks and in that with them: of a flaky one, the last time."""
+    """Each test in the run without hooks and in that with them: of a flaky one, the attempt in which it came furthest."""
     flaky = {each.test for each in pair.differences if each.standing is Standing.FLAKY}
-    first, last = ([_by_id(run) for run in pair.attempts[number]] for number in (0, -1))
+    runs = [(_by_id(untouched), _by_id(metered)) for untouched, metered in pair.attempts]
     found = {}
-    for test in dict.fromkeys((*first[0], *first[1])):
-        before, after = last if test in flaky and test in last[1] else first
-        found[test] = (before.get(test), after.get(test))
+    for test in dict.fromkeys((*runs[0][0], *runs[0][1])):
+        told = [(before.get(test), after.get(test)) for before, after in runs]
+        found[test] = max(told, key=_uses) if test in flaky else told[0]
     return found
+
+
+def _uses(attempt: tuple[TestFires | None, TestFires | None]) -> int:
+    """The uses with hooks; less than none where the test did not run."""
+    return sum(attempt[1].fires.values()) if attempt[1] else -1
 
 
 def _by_id(run: FireRecord) -> dict[str, TestFires]:

@@ -58,10 +58,11 @@ class SuitePairs:
         key = (command, cwd)
         if key not in self._pairs:
             pair = self._pairs[key] = Pair()
-            # Which goes first alternates: the first finds colder caches.
-            self._attempt(pair, command, cwd, stage, metered_first=len(self._pairs) % 2 == 0)
+            # Which goes first alternates: the first finds colder caches, and the second what the first left lying about.
+            metered_first = len(self._pairs) % 2 == 0
+            self._attempt(pair, command, cwd, stage, metered_first=metered_first)
             if any(found.judged for found in compare(*pair.attempts[0]).values()):
-                self._attempt(pair, command, cwd, f"{stage}, again", metered_first=False)
+                self._attempt(pair, command, cwd, f"{stage}, again", metered_first=not metered_first)
             pair.differences = classify(command, pair.attempts)
         return self._pairs[key]
 
