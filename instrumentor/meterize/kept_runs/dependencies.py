@@ -2,7 +2,7 @@
 
 Known: the interpreter, this tool's own collecting code, the package's files, the installed distributions, the command, the
 folder it runs in and those it names, and the environment's variables. Not known: the network, the clock, databases, files
-elsewhere, chance. `docs/cache.md` says it for users.
+elsewhere, chance. `docs/running.md` says it for users.
 """
 
 from __future__ import annotations
