@@ -72,8 +72,8 @@ class Candidate:
 
     def cost(self, most: int) -> Cost:
         """Cheap is good: one count for a use; a public function rather than a private one, and the feature's own rather than
-        an arm of a shared one; on the way in, entered seldom, well known, outside loops, sharing few tests with others, a
-        caller of the others, with few places.
+        an arm of a shared one; on the way in, entered seldom, well known, outside loops, sharing few tests with others,
+        entered early, a caller of the others, with few places.
 
         The first element counts candidates, because few are better than good ones. ``most`` is the size of the whole slice.
         """
@@ -91,6 +91,7 @@ class Candidate:
             name,
             self.loop_depth,
             shared,
+            round(10 * self.entrance.turn),
             most - self.reaches,
             places,
         )

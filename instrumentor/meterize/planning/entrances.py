@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 
 from meterize.model.code import CodeId
 from meterize.model.coverage import ENOUGH_CALLS, Call
@@ -40,6 +41,11 @@ class Entrance:
     def known(self) -> TestMask:
         """The tests whose calls of it were seen."""
         return self.once | self.more
+
+    @property
+    def turn(self) -> float:
+        """How many other functions of the slice a test enters before it, on average; 0 if nothing is known."""
+        return fmean(self.turns.values() or [0])
 
     def comes_first(self, other: Entrance) -> TestMask:
         """The tests in which this function is entered before the other."""

@@ -14,7 +14,7 @@ _THIN: Final = 0.09
 two have nothing to do with each other, and nothing can be said (Ochiai's coefficient, squared)."""
 _PURE: Final = 0.5
 """A further way in adds tests of which at least this share are feature tests already: else it is common ground."""
-_FEW: Final = 0.1
+_FEW: Final = 0.15
 """A further way in that fewer of the feature tests take (by share, and fewer than two) is an accident."""
 _WHOLE: Final = 0.9
 """A function's beginning stands for its best block, if its score is at least this share of the block's: a block in the
