@@ -93,10 +93,11 @@ def meterize(prepared: Prepared, folder: Path, *arguments: str) -> tuple[dict[st
     command = [str(prepared.python), "-m", "meterize", *arguments, "--json"]
     with working_folder(None) as kept:
         variables = {**prepared.variables, "METERIZE_SPOOL": str(kept / "spool"), "XDG_CACHE_HOME": str(kept)}
-        done = run_measured(command, cwd=folder, environment=variables, with_errors=False)
+        done = run_measured(command, cwd=folder, environment=variables)
     try:
         return json.loads(done.output), done.seconds
     except ValueError:
+        say(done.errors[-3000:])
         return {"error": {"slug": f"no answer, exit code {done.exit_code}"}}, done.seconds
 
 

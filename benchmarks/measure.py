@@ -111,26 +111,29 @@ class Finished:
 
     exit_code: int
     output: str
+    errors: str
     seconds: float
 
 
-def run_measured(command: Sequence[str], *, cwd: Path, environment: Mapping[str, str], with_errors: bool = True) -> Finished:
-    """Run a command to its end; ``with_errors``: what it writes to standard error is part of the output."""
-    errors = subprocess.STDOUT if with_errors else subprocess.DEVNULL
-    with tempfile.TemporaryFile() as output:
+def run_measured(command: Sequence[str], *, cwd: Path, environment: Mapping[str, str]) -> Finished:
+    """Run a command to its end."""
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(command, cwd=cwd, env=dict(environment), stdout=output, stderr=errors)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-        output.seek(0)
-        text = output.read().decode(errors="replace")
-    return Finished(exit_code=process.returncode, output=text, seconds=usage.ru_utime + usage.ru_stime)
+        texts = []
+        for file in (output, errors):
+            file.seek(0)
+            texts.append(file.read().decode(errors="replace"))
+    seconds = usage.ru_utime + usage.ru_stime
+    return Finished(exit_code=process.returncode, output=texts[0], errors=texts[1], seconds=seconds)
 
 
 def cpu_of(command: Sequence[str], *, cwd: Path, environment: Mapping[str, str]) -> float:
     """CPU seconds of a command that must succeed."""
     done = run_measured(command, cwd=cwd, environment=environment)
     if done.exit_code:
-        raise SystemExit(f"{' '.join(command)} failed ({done.exit_code})\n{done.output[-3000:]}")
+        raise SystemExit(f"{' '.join(command)} failed ({done.exit_code})\n{(done.output + done.errors)[-3000:]}")
     return done.seconds
 
 
