@@ -317,3 +317,20 @@ def test_a_flood_of_warnings_is_bounded(suite):
     assert sum(test.warned.values()) == 5000
     assert len(test.warned) == 201
     assert max(map(len, test.warned)) < 500
+
+
+@pytest.mark.parametrize("with_originals", [False, True])
+def test_spread_over_processes(metered, originals, with_originals):
+    """pytest-xdist hands warnings of its workers to the controller: each counts once all the same."""
+    metered.write(
+        test_shop="import pytest, shop, warnings\n@pytest.mark.parametrize('n', range(6))\n"
+        "def test_a(n):\n    shop.net(1)\n    warnings.warn(f'number {n}')\n"
+    )
+    command = "python -m pytest -q -n 2 -p no:cacheprovider test_shop.py"
+    record = _count(metered, command, originals=originals if with_originals else None)
+    assert record.exit_code == 0, record.output
+    assert {test.id[-2]: dict(test.warned) for test in record.tests} == {
+        str(n): {f"UserWarning: number {n}": 1} for n in range(6)
+    }
+    assert [dict(test.fires) for test in record.tests] == [{} if with_originals else {HOOK: 1}] * 6
+    assert record.outside == {}
