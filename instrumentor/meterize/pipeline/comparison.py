@@ -13,7 +13,7 @@ from meterize.model.verdict import Difference, Standing
 
 WHOLE: Final = ""
 """In the place of a test's id: the command as a whole, and what happened outside any test."""
-_BY_GARBAGE: Final = ("ResourceWarning: ", "PytestUnraisableExceptionWarning: ")
+_BY_GARBAGE: Final = ("ResourceWarning: ", "PytestUnraisableExceptionWarning: ", "RuntimeWarning: coroutine ")
 """Warned of when an object is collected: in which test that happens is an accident of how much was allocated before."""
 _CHANGING: Final = re.compile(r"0x[0-9a-fA-F]+|\d+")
 """Addresses, process ids, ports, temporary names: another one in each run."""

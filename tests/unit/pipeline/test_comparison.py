@@ -64,6 +64,8 @@ def test_the_exit_code_is_told_where_no_test_explains_it():
         ({"UserWarning: a": 1}, {"DeprecationWarning: a": 1}, True),
         ({"ResourceWarning: unclosed <socket fd=7>": 1}, {}, False),
         ({}, {"PytestUnraisableExceptionWarning: Exception ignored": 2}, False),
+        ({}, {"RuntimeWarning: coroutine 'x' was never awaited": 1}, False),
+        ({}, {"RuntimeWarning: overflow": 1}, True),
         ({"ResourceWarning: a": 1}, {"UserWarning: a": 1}, True),
     ],
 )
