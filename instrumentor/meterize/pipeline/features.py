@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -138,7 +139,7 @@ def _rest_of(entry: Entry, rest: Rest | None) -> Rest | None:
 
 def _command(rest: Rest, cwd: Path) -> str:
     """The command of the rest, as it is run in a feature's folder."""
-    return rest.command if rest.cwd == cwd else f"cd {shlex.quote(str(rest.cwd))} && ({rest.command})"
+    return rest.command if rest.cwd == cwd else f"cd {shlex.quote(os.path.relpath(rest.cwd, cwd))} && ({rest.command})"
 
 
 def _by_package(catalogue: Catalogue, whole: Package, target: Target, path: Path) -> list[_Group]:

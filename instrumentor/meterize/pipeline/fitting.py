@@ -77,8 +77,9 @@ def _out_of_date(plans: Sequence[HookPlan], changes: dict[str, tuple[str, ...]],
     since = f" between {', '.join(sorted(version))} and {package.version}" if version else " since the plan was made"
     count = len({change for changed in changes.values() for change in changed})
     names = ", ".join(repr(name) for name in changes)
-    hint = f"Run analyze again for {names}, and review what is new in the plan."
-    if len(changes) == len(plans) == 1:
+    again = f" (meterize analyze {package.import_name} --features FILE)" if any(plan.against for plan in plans) else ""
+    hint = f"Run analyze again for {names}{again}, and review what is new in the plan."
+    if len(changes) == len(plans) == 1 and not plans[0].against:
         hint = f"Run analyze again, and review what is new in the plan: {_command(plans[0])}"
     elif fitting := [plan.feature for plan in plans if plan.feature not in changes]:
         hint += f" The others fit; to meter them meanwhile: {' '.join(f'--feature {shlex.quote(name)}' for name in fitting)}"

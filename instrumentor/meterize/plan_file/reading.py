@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -45,7 +46,7 @@ def read_plans(path: Path) -> tuple[HookPlan, ...]:
     interpreter = table.text("interpreter")
     tables = table.tables("feature")
     table.refuse_leftovers()
-    plans = tuple(_plan(each, interpreter) for each in tables)
+    plans = tuple(_plan(each, interpreter, path) for each in tables)
     _require_apart(tables, plans)
     return plans
 
@@ -73,7 +74,7 @@ def check_interpreter(plan: HookPlan, cache_tag: str) -> None:
         )
 
 
-def _plan(table: Table, interpreter: str) -> HookPlan:
+def _plan(table: Table, interpreter: str, path: Path) -> HookPlan:
     selection_table = table.table("selection")
     slice_table = table.table("slice")
     selection = _selection(selection_table)
@@ -89,7 +90,7 @@ def _plan(table: Table, interpreter: str) -> HookPlan:
         policy=Policy(table.one_of("policy", Policy)),
         with_command=table.text("with"),
         without_command=table.text("without", empty=bool(against)),
-        cwd=table.text("cwd"),
+        cwd=_cwd(table.text("cwd"), path),
         selection=selection,
         intersection=slice_table.number("intersection"),
         union=slice_table.number("union"),
@@ -102,6 +103,11 @@ def _plan(table: Table, interpreter: str) -> HookPlan:
     for used in (table, selection_table, slice_table):
         used.refuse_leftovers()
     return plan
+
+
+def _cwd(given: str, path: Path) -> str:
+    """The folder of the commands: relative to the plan's own, unless it is absolute."""
+    return given if given.startswith("/") else os.path.normpath(path.resolve().parent / given)
 
 
 def _selection(table: Table) -> Selection:

@@ -62,17 +62,21 @@ def render_plans(plans: Sequence[HookPlan]) -> str:
 
 
 def digest_plan(plan: HookPlan) -> str:
-    """SHA-256, in hex, of all that a plan says of one feature; layout, comments and the order of tests don't count."""
-    text = json.dumps(dataclasses.asdict(_sorted(plan)), sort_keys=True, default=str)
+    """SHA-256, in hex, of all that a plan says of one feature; layout, comments, the order of tests don't count, nor does the
+    folder that its commands run in, which is another one in each clone."""
+    text = json.dumps(dataclasses.asdict(dataclasses.replace(_sorted(plan), cwd="")), sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def write_plans(plans: Sequence[HookPlan], path: Path) -> None:
     """Write the features of a plan, whole or not at all; an earlier plan there is replaced.
 
+    Where the folder of the commands and the plan's own are in each other, the file has it relative to its own, so that it means
+    the same in every clone.
+
     Raises UsageError for a plan that cannot be written down, TargetError where the folder refuses it.
     """
-    content = render_plans(plans).encode()
+    content = render_plans([dataclasses.replace(plan, cwd=_seen_from(path, plan.cwd)) for plan in plans]).encode()
     if len(content) > MAX_BYTES:
         raise UsageError(
             f"the plan would take {len(content):,} bytes; at most {MAX_BYTES:,} are allowed",
@@ -87,6 +91,16 @@ def write_plans(plans: Sequence[HookPlan], path: Path) -> None:
             slug="plan-unwritable",
             hint="Choose another place with --plan FILE.",
         ) from error
+
+
+def _seen_from(path: Path, cwd: str) -> str:
+    with contextlib.suppress(OSError, RuntimeError, ValueError):  # RuntimeError: a loop of links, up to Python 3.12
+        folder, there = path.resolve().parent, Path(cwd)
+        if there.is_relative_to(folder):
+            return there.relative_to(folder).as_posix()
+        if folder.is_relative_to(there):
+            return "/".join([".."] * len(folder.relative_to(there).parts))
+    return cwd
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -96,6 +96,33 @@ def test_one_test_that_moves_changes_three_lines(alone: HookPlan) -> None:
     assert changed == [f"+{test}", f"-{test}", "-moved_to_feature = []", "+moved_to_feature = [", f"+{test}", "+]"]
 
 
+@pytest.mark.parametrize(
+    ("cwd", "written"),
+    [
+        (".", "."),
+        ("tests", "tests"),
+        ("a/b", "a/b"),
+        ("..", ".."),
+        ("../..", "../.."),
+        ("../beside", None),
+        ("/srv/x", "/srv/x"),
+    ],
+)
+def test_a_clone_elsewhere_runs_its_own_tests(tmp_path: Path, alone: HookPlan, cwd: str, written: str | None) -> None:
+    """The folder of the commands is relative to the plan's own, where that can be meant; the digest is the same anywhere."""
+    one, other = tmp_path / "one" / "of" / "many", tmp_path / "other" / "of" / "few"
+    for folder in (one, other):
+        folder.mkdir(parents=True)
+    absolute = os.path.normpath(one / cwd)
+    write_plans((dataclasses.replace(alone, cwd=absolute),), one / "p.toml")
+    assert f'cwd = "{written or absolute}"\n' in (one / "p.toml").read_text("utf-8")
+    (other / "p.toml").write_bytes((one / "p.toml").read_bytes())
+    [here], [there] = read_plans(one / "p.toml"), read_plans(other / "p.toml")
+    assert here.cwd == absolute
+    assert there.cwd == (os.path.normpath(other / cwd) if written else absolute)
+    assert digest_plan(here) == digest_plan(there)
+
+
 def test_another_feature_leaves_the_first_as_it_was(alone: HookPlan, three: tuple[HookPlan, ...]) -> None:
     changed = changed_lines(render_plans((alone,)), render_plans((alone, three[2])))
     assert {line[0] for line in changed} == {"+"}
