@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from meterize.flow import build_graph
 from meterize.model.code import CodeId
 from meterize.model.coverage import Call, CoverageRecord, Outcome, TestRecord
-from meterize.refining import explain, explain_veil, refine
+from meterize.refining import doubt, explain, explain_veil, refine
 
 SOURCE = """
 def shared():
@@ -210,3 +210,88 @@ def test_what_ran_while_tests_were_imported_is_named_if_it_agrees_best() -> None
 def test_nothing_is_said_of_imports_that_explain_nothing(outside: str) -> None:
     feature = suite(*many("f", "shared export import_", 8), ("idle", "shared export"))
     assert explain_veil(feature, suite(*many("r", "shared", 9), outside=outside), GRAPHS) == ()
+
+
+def module(source: str) -> dict[str, CodeId]:
+    """The functions of a module, methods included, by qualified name; their graphs are in GRAPHS from then on."""
+    found = {}
+    pending = [const for const in compile(source, "pkg/n.py", "exec").co_consts if hasattr(const, "co_name")]
+    while pending:
+        code = pending.pop()
+        name = CodeId(file="pkg/n.py", qualname=code.co_qualname, first_line=code.co_firstlineno)
+        found[code.co_qualname] = name
+        GRAPHS[name] = build_graph("pkg/n.py", code)
+        pending.extend(const for const in code.co_consts if hasattr(const, "co_name"))
+    return found
+
+
+def entering(name: str, codes: dict[str, CodeId], calls: str) -> TestRecord:
+    """A test that enters functions; ``name*3`` enters one three times."""
+    entered = {}
+    for call in calls.split():
+        qualname, _, count = call.partition("*")
+        entered[codes[qualname]] = int(count or 1)
+    return TestRecord(
+        id=name,
+        outcome=Outcome.PASSED,
+        executed=dict.fromkeys(entered, ALL),
+        calls=tuple(Call(code=code, count=count, callers=frozenset({None})) for code, count in entered.items()),
+    )
+
+
+def record(*tests: TestRecord) -> CoverageRecord:
+    return CoverageRecord(command="", tests=tests, outside={}, exit_code=0, seconds=0.0)
+
+
+CACHE = """
+class Cache:
+    def __init__(self): pass
+    def expire(self): pass
+    def get(self): pass
+    def _check(self): pass
+"""
+
+
+@pytest.mark.parametrize(("use", "expected"), [("Cache.expire*4", "Cache.__init__"), ("Cache.get", "Cache.get")])
+def test_what_is_made_is_made_to_be_used_unless_the_use_is_a_helper_s(use: str, expected: str) -> None:
+    codes = module(CACHE)
+    users = [entering(f"f{n}", codes, f"Cache.__init__ Cache._check {use}") for n in range(20)]
+    found = refine(
+        record(*users, entering("made", codes, "Cache.__init__ Cache._check")),
+        record(*(entering(f"r{n}", codes, "") for n in range(40)), entering("too", codes, f"Cache.__init__ {use}")),
+        GRAPHS,
+    )
+    assert found is not None
+    assert [way.code.qualname for way in found.evidence] == [expected]
+
+
+def test_of_two_constructors_the_one_that_keeps_the_selection() -> None:
+    """One is purer, the other loses no test that the user named."""
+    codes = module("class Sync:\n    def __init__(self): pass\nclass Async:\n    def __init__(self): pass\n")
+    sync = [entering(f"s{n}", codes, "Sync.__init__") for n in range(23)]
+    both = [entering(f"a{n}", codes, "Sync.__init__ Async.__init__") for n in range(23)]
+    others = [entering(f"v{n}", codes, "Sync.__init__") for n in range(62)]
+    found = refine(record(*sync, *both), record(*others, *(entering(f"r{n}", codes, "") for n in range(370))), GRAPHS)
+    assert found is not None
+    assert len(found.moved_to_feature) == 62
+    assert found.moved_to_rest == ()
+
+
+def test_common_ground_is_no_reason_to_keep_the_selection() -> None:
+    codes = module("class Timed:\n    def unsign(self): pass\nclass Signer:\n    def make(self): pass\n")
+    timed = [entering(f"t{n}", codes, "Signer.make Timed.unsign") for n in range(97)]
+    named = [entering(f"n{n}", codes, "Signer.make") for n in range(62)]
+    found = refine(record(*timed, *named), record(*(entering(f"r{n}", codes, "Signer.make") for n in range(138))), GRAPHS)
+    assert found is not None
+    assert len(found.moved_to_rest) == 62
+    assert doubt(found) == ()
+
+
+def test_a_selection_that_is_mostly_sorted_out_is_doubted() -> None:
+    codes = module("class Slots:\n    def make(self): pass\n    def cached(self): pass\n")
+    some = [entering(f"c{n}", codes, "Slots.make Slots.cached") for n in range(16)]
+    named = [entering(f"n{n}", codes, "Slots.make") for n in range(20)]
+    found = refine(record(*some, *named), record(*(entering(f"r{n}", codes, "Slots.make") for n in range(100))), GRAPHS)
+    assert found is not None
+    [sentence] = doubt(found)
+    assert sentence.startswith("20 of the 36 tests of --with were sorted to the rest")

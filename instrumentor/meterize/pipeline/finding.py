@@ -26,7 +26,7 @@ from meterize.planning import (
     is_excluded,
     name_candidates,
 )
-from meterize.refining import Refinement, explain, explain_veil, refine
+from meterize.refining import Refinement, doubt, explain, explain_veil, refine
 from meterize.slicing import select_tests, slice_feature
 
 from .data_words import find_data_words
@@ -76,8 +76,9 @@ def find_feature(
         if spots
         else explain_veil(as_selected["with"], as_selected["without"], _eligible(graphs.of(as_selected["with"]), feature))
     )
-    if refinement is not None and not is_moved:
-        advice = (*advice, *explain(refinement), _foretell(refinement, choose))
+    if refinement is not None:
+        more = doubt(refinement) if is_moved else (*explain(refinement), _foretell(refinement, choose))
+        advice = (*advice, *more)
     try:
         feature_slice, selection, choice = choose(runs)
     except MeterizeError as error:

@@ -6,7 +6,7 @@ among those used for that: docs/placement.md compares it with others. Pure.
 """
 
 from .search import Score, kulczynski
-from .selection import Evidence, Refinement, explain, refine
+from .selection import Evidence, Refinement, doubt, explain, refine
 from .veil import explain_veil
 
-__all__ = ["Evidence", "Refinement", "Score", "explain", "explain_veil", "kulczynski", "refine"]
+__all__ = ["Evidence", "Refinement", "Score", "doubt", "explain", "explain_veil", "kulczynski", "refine"]

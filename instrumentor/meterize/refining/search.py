@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 
-from meterize.model.code import PRIVATE
-
+from .preference import Preference
 from .spots import Spot, Tests
 
 _THIN: Final = 0.09
@@ -19,10 +18,6 @@ _FEW: Final = 0.15
 _WHOLE: Final = 0.9
 """A function's beginning stands for its best block, if its score is at least this share of the block's: a block in the
 middle is passed or not for reasons of its own."""
-_NEAR: Final = 0.95
-"""Scores that differ by less than this are alike: a private function yields to one that users of the package may name."""
-_SAME: Final = 0.99
-"""Two places that agree in so many of their tests tell the same; the one that is entered first tells it best."""
 _ROUNDS: Final = 10
 
 Score: TypeAlias = Callable[[int, int, int, int], float]
@@ -42,6 +37,7 @@ class Search:
         self._places = places
         self._everyone = everyone
         self._score = score
+        self._preference = Preference(places, everyone)
 
     def settle(self, asked: Tests) -> list[Tests]:
         """The ways in, looked for again among the tests that they make users, until these stay."""
@@ -65,7 +61,7 @@ class Search:
         while left := users & ~reached:
             news = ((met & ~reached, met) for met in self._places)
             rated = [(self.rate(left, new), met) for new, met in news if new & left and _is_worth(new, users, ways)]
-            best = self._best(rated, left)
+            best = self._preference.best(rated, left)
             if is_thin(left, best & ~reached):
                 break
             whole = self._places[best].whole
@@ -75,26 +71,6 @@ class Search:
             ways.append(best)
             reached |= best
         return ways
-
-    def _best(self, rated: Sequence[tuple[float, Tests]], users: Tests) -> Tests:
-        if not rated:
-            return 0
-        top = max(score for score, _ in rated)
-        alike = [(self._is_obscure(met), -score, -met) for score, met in rated if score >= _NEAR * top]
-        is_obscure, score, best = min(alike)
-        worthy = [(met, rate) for rate, met in rated if self._is_obscure(met) <= is_obscure]
-        noise = 1 / (2 * users.bit_count())  # what one test more or less makes
-        level = [((met & users).bit_count(), rate, met) for met, rate in worthy if rate >= -score - noise]
-        *_, best = max(level, default=(0, 0.0, -best))
-        same = [met for met, _ in worthy if _similarity(met, best) >= _SAME]
-        return min(same, key=lambda met: (self._places[met].turn(met & best), met != best))
-
-    def _is_obscure(self, met: Tests) -> bool:
-        return self._places[met].code.obscurity >= PRIVATE
-
-
-def _similarity(one: Tests, other: Tests) -> float:
-    return (one & other).bit_count() / (one | other).bit_count()
 
 
 def _is_worth(new: Tests, users: Tests, ways: Sequence[Tests]) -> bool:

@@ -87,6 +87,19 @@ def explain(refinement: Refinement) -> tuple[str, ...]:
     return tuple(sentences)
 
 
+def doubt(refinement: Refinement) -> tuple[str, ...]:
+    """A warning where most of the tests that the user named were sorted out: then it may be another feature that was found."""
+    leaving = len(refinement.moved_to_rest)
+    named = len(refinement.with_run.tests) - len(refinement.moved_to_feature) + leaving
+    if 2 * leaving <= named:
+        return ()
+    sentence = (
+        f"{leaving} of the {named} tests of --with were sorted to the rest: what is left may be another feature than the one"
+        " that you named. Compare the places that were not chosen, or name one with --at."
+    )
+    return (sentence,)
+
+
 def _count(tests: Sequence[str]) -> str:
     return f"{len(tests)} test{'s' * (len(tests) != 1)}"
 

@@ -18,21 +18,26 @@ Tests: TypeAlias = int
 
 
 class Turns:
-    """Pairs of a test and a turn, eight bytes each: a large run has millions."""
+    """Pairs of a test and a turn, eight bytes each: a large run has millions; and how many of these tests come ``again``."""
 
-    __slots__ = ("_tests", "_turns")
+    __slots__ = ("_tests", "_turns", "again")
 
     def __init__(self) -> None:
         self._tests = array("I")
         self._turns = array("I")
+        self.again = 0
+
+    def __len__(self) -> int:
+        return len(self._tests)
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         return zip(self._tests, self._turns, strict=True)
 
-    def add(self, test: int, turn: int) -> None:
-        """``test`` enters so many functions before this one."""
+    def add(self, test: int, turn: int, *, again: bool) -> None:
+        """``test`` enters so many functions before this one, and this one several times or not."""
         self._tests.append(test)
         self._turns.append(turn)
+        self.again += again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +49,11 @@ class Spot:
     line: int | None
     whole: Tests
     turns: Turns = field(default_factory=Turns)
+
+    @property
+    def often(self) -> float:
+        """The share of the tests that enter its function which do so several times."""
+        return self.turns.again / max(1, len(self.turns))
 
     def turn(self, tests: Tests) -> float:
         """Its turn on average, in these tests."""
@@ -90,7 +100,7 @@ def _turns(tests: Sequence[TestRecord], graphs: Mapping[CodeId, ControlFlowGraph
     for number, test in enumerate(tests):
         for turn, call in enumerate(test.calls):
             if (turns := found.get(call.code)) is not None:
-                turns.add(number, turn)
+                turns.add(number, turn, again=call.count > 1)
     return found
 
 
