@@ -71,7 +71,7 @@ def open_browser(profile: Path) -> Iterator[Browser]:
 
     options = webdriver.ChromeOptions()
     options.binary_location = next(found for name in BROWSERS if (found := shutil.which(name)))
-    for word in ("--headless", "--disable-gpu", "--hide-scrollbars", f"--user-data-dir={profile}"):
+    for word in ("--headless", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars", f"--user-data-dir={profile}"):
         options.add_argument(word)
     if os.getuid() == 0:
         options.add_argument("--no-sandbox")  # as root it refuses to start otherwise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.util import decode_source
 from itertools import groupby
 from types import CodeType
@@ -41,7 +42,12 @@ class Paint:
 
 def source_lines(code: PackageCode, file: str) -> list[str]:
     """The lines of a module, as the interpreter counts them, without their ends."""
-    return decode_source(code.source(file)).split("\n")
+    return list(_lines(code.source(file)))
+
+
+@lru_cache(maxsize=8)
+def _lines(source: bytes) -> tuple[str, ...]:
+    return tuple(decode_source(source).split("\n"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +59,9 @@ class Statements:
     definitions: Mapping[int, int]
 
 
+@lru_cache(maxsize=8)
 def statements(source: bytes) -> Statements:
-    """The statements of a module that compiles."""
+    """The statements of a module that compiles. Functions of one module follow each other: it is read once."""
     begin: dict[int, int] = {}
     definitions: dict[int, int] = {}
     for node in ast.walk(ast.parse(source)):
