@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import itertools
 import json
 import os
 import secrets
@@ -76,7 +77,9 @@ def write_plans(plans: Sequence[HookPlan], path: Path) -> None:
 
     Raises UsageError for a plan that cannot be written down, TargetError where the folder refuses it.
     """
-    content = render_plans([dataclasses.replace(plan, cwd=_seen_from(path, plan.cwd)) for plan in plans]).encode()
+    text = render_plans([dataclasses.replace(plan, cwd=_seen_from(path, plan.cwd)) for plan in plans])
+    title, end, rest = text.partition("\n")
+    content = f"{title}{end}{_directive(path)}{rest}".encode()
     if len(content) > MAX_BYTES:
         raise UsageError(
             f"the plan would take {len(content):,} bytes; at most {MAX_BYTES:,} are allowed",
@@ -91,6 +94,17 @@ def write_plans(plans: Sequence[HookPlan], path: Path) -> None:
             slug="plan-unwritable",
             hint="Choose another place with --plan FILE.",
         ) from error
+
+
+def _directive(path: Path) -> str:
+    """The line by which editors know the plan's schema (``#:schema PATH``), if a person put one into the plan that is there."""
+    with contextlib.suppress(OSError, UnicodeDecodeError, RuntimeError):
+        if path.is_file():
+            with path.open(encoding="utf-8") as file:
+                for line in itertools.islice(file, _HEADING.count("\n") + 2):
+                    if line.startswith("#:schema ") and len(line) < 500:
+                        return line.rstrip("\n") + "\n"
+    return ""
 
 
 def _seen_from(path: Path, cwd: str) -> str:

@@ -123,6 +123,27 @@ def test_a_clone_elsewhere_runs_its_own_tests(tmp_path: Path, alone: HookPlan, c
     assert digest_plan(here) == digest_plan(there)
 
 
+@pytest.mark.parametrize("line", ["#:schema ./plan.schema.json\n", "#:schema https://example.com/é.json\n"])
+def test_the_line_that_names_the_schema_is_kept(path: Path, alone: HookPlan, line: str) -> None:
+    write_plans((alone,), path)
+    title, _, rest = path.read_text("utf-8").partition("\n")
+    path.write_text(f"{title}\n{line}{rest}", "utf-8")
+    kept = path.read_bytes()
+    for _ in range(2):
+        write_plans((alone,), path)
+        assert path.read_bytes() == kept
+    assert read_plans(path) == (alone,)
+
+
+@pytest.mark.parametrize(
+    "content", [b"\xff\n#:schema x\n", b"#:schema " + b"x" * 1000 + b"\n", b"a\n" * 100 + b"#:schema x\n", b"#:schemas\n"]
+)
+def test_what_only_looks_like_it_is_not(path: Path, alone: HookPlan, content: bytes) -> None:
+    path.write_bytes(content)
+    write_plans((alone,), path)
+    assert path.read_text("utf-8") == render_plans((alone,))
+
+
 def test_another_feature_leaves_the_first_as_it_was(alone: HookPlan, three: tuple[HookPlan, ...]) -> None:
     changed = changed_lines(render_plans((alone,)), render_plans((alone, three[2])))
     assert {line[0] for line in changed} == {"+"}
