@@ -104,8 +104,9 @@ def _outcome(test: TestFires | None) -> Outcome | None:
 
 def _users(plan: HookPlan, with_pair: Pair, rest_pairs: Sequence[Pair]) -> frozenset[str]:
     """The tests of ``--with`` alone, sorted as the plan has them sorted: of two features told apart, one may use both."""
-    own = set(_attempts(with_pair))
-    asked = own - {test for pair in rest_pairs for test in _attempts(pair)} | own & set(plan.selection.feature_tests)
+    rest, others = (rest_pairs[:1], rest_pairs[1:]) if plan.without_command else ((), rest_pairs)
+    others_only = {test for pair in others for test in _attempts(pair)} - set(plan.selection.feature_tests)
+    asked = set(_attempts(with_pair)) - others_only - {test for pair in rest for test in _attempts(pair)}
     return frozenset((asked - set(plan.selection.moved_to_rest)) | set(plan.selection.moved_to_feature))
 
 
