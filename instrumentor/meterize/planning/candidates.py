@@ -27,8 +27,9 @@ class Candidate:
     """One piece of the feature's work.
 
     ``whole`` says that it is a whole function, which no rest test enters, and ``entrance`` how the feature tests enter that;
-    ``repeated``: one of its callers mentions it in a loop. ``leads_to`` counts the slice's instructions that only it leads to,
-    ``reaches`` those of all code that it may call as well, going by names. ``rest_tests`` pass it too, if a user named it.
+    ``repeated``: one use may enter it several times, by a loop in the feature's own code. ``leads_to`` counts the slice's
+    instructions that only it leads to, ``reaches`` those of all code that it may call as well, going by names. ``rest_tests``
+    pass it too, if a user named it.
     """
 
     graph: ControlFlowGraph
@@ -67,8 +68,10 @@ class Candidate:
 
     @property
     def miscounts(self) -> bool:
-        """Whether some test enters it more or less often than it uses the feature, or a loop may do so."""
-        return self.whole and (bool(self.entrance.odd) or (self.is_inner and self.repeated))
+        """Whether some test enters it more or less often than it uses the feature, or a loop may do so, or whoever gets hold of
+        a nested function."""
+        is_nested = self.graph.code.obscurity > PRIVATE
+        return self.whole and (bool(self.entrance.odd) or self.repeated or is_nested)
 
     def cost(self, most: int) -> Cost:
         """Cheap is good: one count for a use; a public function rather than a private one, and the feature's own rather than

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
-from meterize.model.code import CodeId
+from meterize.model.code import NAMELESS, CodeId
 from meterize.model.coverage import ENOUGH_CALLS, Call
 from meterize.model.flow import ControlFlowGraph
 from meterize.model.slice import FeatureSlice
@@ -81,13 +81,25 @@ class Entrances:
         return {code: found.outer for code, found in self._found.items() if found.outer}
 
     def is_repeated(self, code: CodeId, graphs: Mapping[CodeId, ControlFlowGraph]) -> bool:
-        """Whether an own function mentions it in a loop, where one use may enter it several times."""
+        """Whether one use may enter it several times: it, or what leads to it, is mentioned in a loop of an own function that
+        calls it, or that is always entered before (it may start tasks or threads)."""
+        leading = {code}
+        pending = [code]
+        while pending:
+            found = {caller for caller in self.of(pending.pop()).callers if caller in self._own} - leading
+            leading |= found
+            pending += found
+        return any(self._is_looped(one, graphs) for one in leading)
+
+    def _is_looped(self, code: CodeId, graphs: Mapping[CodeId, ControlFlowGraph]) -> bool:
         *_, outer, name = ("", *code.qualname.split("."))
         wanted = {name, outer} if name == "__init__" else {name}
-        callers = [caller for caller in self.of(code).callers if caller in self._own]
+        entrance = self.of(code)
         return any(
-            caller.qualname.endswith(">") or any(block.loop_depth and block.names & wanted for block in graphs[caller].blocks)
-            for caller in callers
+            _mentions_in_loop(graphs[other], wanted)
+            and (other in entrance.callers or not entrance.known & ~self.of(other).comes_first(entrance))
+            for other in self._own
+            if other != code
         )
 
     def _count(self, call: Call, test: TestMask) -> None:
@@ -121,3 +133,10 @@ def _above(call: Call, calls: Mapping[CodeId, Call]) -> set[CodeId]:
             above.add(code)
             pending.extend(caller for caller in calls[code].callers if caller in calls)
     return above
+
+
+def _mentions_in_loop(graph: ControlFlowGraph, names: set[str]) -> bool:
+    """A comprehension that is code of its own is a loop as a whole."""
+    if graph.code.obscurity >= NAMELESS:
+        return bool(graph.names & names)
+    return any(block.loop_depth and block.names & names for block in graph.blocks)

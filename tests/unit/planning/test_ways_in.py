@@ -167,3 +167,22 @@ def test_no_more_hooks_than_allowed(package) -> None:
     assert places(choice) == ["c", "b"]
     assert choice.uncovered == ("a",)
     assert any("a" in one.code.qualname for one in choice.alternatives)
+
+
+def test_what_a_use_starts_in_a_loop_is_no_use_of_its_own(package) -> None:
+    """As tasks or threads: nobody is seen to call it, but who starts it is always entered before."""
+    small = package("""
+        def other(): return 1
+        def poll(stations):
+            started = []
+            for station in stations:
+                started.append(lambda: ask(station))
+            return started
+        def watch(rounds):
+            return [poll("ab") for _ in range(rounds)]
+        def ask(station): return read(station)
+        def read(station): return station
+    """)
+    start = "[task() for task in {}]"
+    uses = {f"p{n}": start.format("poll('ab')") for n in range(3)} | {f"w{n}": start.format("watch(2)[0]") for n in range(2)}
+    assert places(small.choose(uses, {"r": "other()"})) == ["poll"]
