@@ -56,7 +56,7 @@ def start(lab, flag):
 
 def hanging(lab, flag, command=HANGING):
     quoted = command.format(flag=f"'{flag}'".replace("'", '"'))
-    return ["analyze", "greenhouse", "--feature", "x", "--cwd", lab.suite, "--with", "true", "--without", quoted]
+    return ["analyze", "greenhouse", "--feature", "x", "--cwd", lab.suite, "--with", "sleep 60", "--without", quoted]
 
 
 def check(lab, process, before, left_behind, *, seconds=10):

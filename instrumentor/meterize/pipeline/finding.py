@@ -29,6 +29,7 @@ from meterize.planning import (
 from meterize.refining import Refinement, doubt, explain, explain_veil, refine
 from meterize.slicing import select_tests, slice_feature
 
+from .compiled import name_compiled
 from .data_words import find_data_words
 from .graphs import Graphs
 from .risk import find_unproven
@@ -163,7 +164,7 @@ def _choose(
         )
     except NothingFound as error:
         nearest = describe_nearest(users, others, graphs.of(runs["with"]))
-        error.details = (*error.details, *find_data_words(graphs.code, feature), *nearest)
+        error.details = (*error.details, *find_data_words(graphs.code, feature), *name_compiled(package), *nearest)
         raise
     return feature_slice, selection, choice
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Event, Lock, Thread
 from typing import Final, Generic, TypeAlias, TypeVar
@@ -13,7 +13,7 @@ Work: TypeAlias = Callable[[Event], T]
 """Gets an event that is set when it shall stop."""
 
 _LOOK_SECONDS: Final = 0.2
-"""How long Ctrl-C may wait where joining a thread cannot be interrupted."""
+"""How long Ctrl-C may wait where waiting for a thread cannot be interrupted."""
 
 
 @dataclass(slots=True)
@@ -26,40 +26,58 @@ class Lanes(Generic[T]):
     _stop: Event = field(default_factory=Event)
     _lock: Lock = field(default_factory=Lock)
 
-    def _work(self) -> None:
-        while True:
+    def _work(self, end: Event) -> None:
+        try:
+            while self._work_once():
+                pass
+        finally:
+            end.set()
+
+    def _work_once(self) -> bool:
+        with self._lock:
+            if self._stop.is_set() or not self._waiting:
+                return False
+            name, work = self._waiting.pop(0)
+        try:
+            result = work(self._stop)
+        except BaseException as error:  # noqa: BLE001  # a thread has nobody to tell
             with self._lock:
-                if self._stop.is_set() or not self._waiting:
-                    return
-                name, work = self._waiting.pop(0)
-            try:
-                result = work(self._stop)
-            except BaseException as error:  # noqa: BLE001  # a thread has nobody to tell
-                with self._lock:
-                    self.failed[name] = error
-                self._stop.set()
-            else:
-                with self._lock:
-                    self.done[name] = result
+                self.failed[name] = error
+            self._stop.set()
+            return False
+        with self._lock:
+            self.done[name] = result
+        return True
 
 
 def work_at_once(works: Mapping[str, Work[T]], jobs: int) -> Lanes[T]:
     """Do the works, ``jobs`` at a time. The first that fails stops the others, as does Ctrl-C, which is raised again."""
     lanes = Lanes[T](_waiting=list(works.items()))
-    threads = [Thread(target=lanes._work, daemon=True) for _ in range(min(jobs, len(works)))]
+    # Each tells its own end: a join that Ctrl-C interrupts would take the thread for ended (Lib/threading.py,
+    # _wait_for_tstate_lock, bpo-45274).
+    ends = [Event() for _ in range(min(jobs, len(works)))]
+    started: list[Event] = []
     try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            while thread.is_alive():
-                thread.join(_LOOK_SECONDS)
+        for end in ends:
+            thread = Thread(target=lanes._work, args=(end,), daemon=True)
+            started.append(end)  # before: Ctrl-C may come while it starts
+            try:
+                thread.start()
+            except RuntimeError:  # the system has no thread to give
+                end.set()
+                raise
+        _await(ends)
     except BaseException:
         lanes._stop.set()
-        for thread in threads:
-            if thread.ident is not None:
-                thread.join()
+        _await(started)
         raise
     return lanes
+
+
+def _await(ends: Sequence[Event]) -> None:
+    for end in ends:
+        while not end.wait(_LOOK_SECONDS):
+            pass
 
 
 def cores() -> int:

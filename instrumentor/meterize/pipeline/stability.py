@@ -28,9 +28,10 @@ def take_together(name: str, runs: Sequence[CoverageRecord]) -> CoverageRecord:
     warnings = [warning for run in runs for warning in run.warnings]
     if flickering:
         more = f" and {len(flickering) - _SHOWN} more" if len(flickering) > _SHOWN else ""
+        named = ", ".join(flickering[:_SHOWN])
         warnings.append(
-            f"{name}: {len(flickering)} of {len(tests)} tests do not execute the same in each of {len(runs)} orders; what flickers"
-            f" proves no feature ({', '.join(flickering[:_SHOWN])}{more})"
+            f"{name}: {len(flickering)} of {len(tests)} tests do not execute the same in each of {len(runs)} orders; what"
+            f" flickers proves no feature ({named}{more})"
         )
     return dataclasses.replace(
         runs[0],
