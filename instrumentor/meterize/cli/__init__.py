@@ -1,6 +1,7 @@
 """The ``meterize`` command: one file a command, rich and JSON views. The only place that prints."""
 
 import gc
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -24,6 +25,9 @@ def main(search_path: Sequence[str] | None = None) -> None:
         code = run(sys.argv[1:], search_path)
     except KeyboardInterrupt:  # Ctrl-C before the command line had its hands on anything
         code = INTERRUPTED
+    if code == INTERRUPTED:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # another must not hit Python while it takes itself apart
     sys.exit(code)
 
 

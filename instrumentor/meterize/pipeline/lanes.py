@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from threading import Event, Lock, Thread
 from typing import Final, Generic, TypeAlias, TypeVar
 
+from meterize.testruns import signals_deferred
+
 T = TypeVar("T")
 Work: TypeAlias = Callable[[Event], T]
 """Gets an event that is set when it shall stop."""
@@ -58,14 +60,10 @@ def work_at_once(works: Mapping[str, Work[T]], jobs: int) -> Lanes[T]:
     ends = [Event() for _ in range(min(jobs, len(works)))]
     started: list[Event] = []
     try:
-        for end in ends:
-            thread = Thread(target=lanes._work, args=(end,), daemon=True)
-            started.append(end)  # before: Ctrl-C may come while it starts
-            try:
-                thread.start()
-            except RuntimeError:  # the system has no thread to give
-                end.set()
-                raise
+        with signals_deferred():
+            for end in ends:
+                Thread(target=lanes._work, args=(end,), daemon=True).start()
+                started.append(end)
         _await(ends)
     except BaseException:
         lanes._stop.set()

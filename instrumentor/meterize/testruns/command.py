@@ -41,7 +41,7 @@ def run_command(
     if not cwd.is_dir():
         raise UsageError(f"{cwd} is no folder to run the tests in", slug="cwd-missing", hint="Name an existing folder (--cwd).")
     with contextlib.ExitStack() as stack:
-        with _signals_deferred():
+        with signals_deferred():
             process = _start(command, cwd, variables)
             output = _Tail(process.stdout)
             stack.callback(output.close)
@@ -94,7 +94,7 @@ def _wait(
 
 
 @contextlib.contextmanager
-def _signals_deferred() -> Iterator[None]:
+def signals_deferred() -> Iterator[None]:
     """Let Ctrl-C wait: an exception between the start of a process and the care for its end would leave it behind."""
     if threading.current_thread() is not threading.main_thread():  # where Python runs no signal handler
         yield
