@@ -21,8 +21,8 @@ from recipes import Recipe, choose, prepare, read_recipes, recipe_options, worki
 from meterize.errors import MeterizeError
 from meterize.installed import locate
 from meterize.model.coverage import CoverageRecord, Outcome
+from meterize.pipeline.analysis.probes import probe_build
 from meterize.pipeline.graphs import Graphs
-from meterize.pipeline.probes import probe_build
 from meterize.pipeline.sources import PackageCode
 from meterize.refining import Score, kulczynski, refine
 from meterize.testruns import RunEnvironment, collect

@@ -142,7 +142,7 @@ def struck(lab):
     lab.use("pass")
 
 
-@pytest.mark.parametrize("module", ["click", "rich.console", "meterize.pipeline.analyze", "meterize.cli.app"])
+@pytest.mark.parametrize("module", ["click", "rich.console", "meterize.pipeline.analysis.analyze", "meterize.cli.app"])
 @pytest.mark.usefixtures("struck")
 def test_while_the_tool_is_being_imported(lab, module):
     before = lab.tree()

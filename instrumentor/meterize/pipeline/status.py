@@ -1,17 +1,13 @@
-"""What is metered in an environment, and whether it still is as it was left."""
+"""What is metered in an environment, whether it still is as it was left, and whether that was proved."""
 
 from __future__ import annotations
 
-import os
-import re
-from pathlib import Path
+import dataclasses
 
-from meterize.installed import inspect, manifests, notices, recover
-from meterize.model.manifest import Manifest
-from meterize.model.package import Package
 from meterize.model.report import PackageStatus
 
-from .past_verdicts import find_verdicts
+from .metered import states_of
+from .proof.past_verdicts import find_verdicts
 from .target import Target
 
 
@@ -20,49 +16,5 @@ def status(name: str | None, *, target: Target) -> tuple[PackageStatus, ...]:
 
     Raises TargetError if the one that is named is not installed either.
     """
-    found: list[PackageStatus] = []
-    for site in target.sites():
-        recover(site)
-        meant = (manifest for manifest in manifests(site) if name is None or _is_meant(name, manifest))
-        found += [_inspect(site, manifest, target) for manifest in meant]
-    if name is not None and not found:
-        target.package(name)
-    return tuple(found)
-
-
-def find_metered(name: str, target: Target) -> tuple[Path, Manifest] | None:
-    """The manifest of a package by import or distribution name, and the site folder that holds it."""
-    for site in target.sites():
-        recover(site)
-        for manifest in manifests(site):
-            if _is_meant(name, manifest):
-                return site, manifest
-    return None
-
-
-def manifest_of(package: Package) -> Manifest | None:
-    """The manifest of an installed package, if it is metered."""
-    recover(package.site)
-    return next((m for m in manifests(package.site) if _canonical(m.distribution) == _canonical(package.distribution)), None)
-
-
-def _inspect(site: Path, manifest: Manifest, target: Target) -> PackageStatus:
-    files = inspect(site, manifest)
-    odd = notices(site, manifest, search_path=target.search_path, environ=os.environ)
-    return PackageStatus(
-        site=site,
-        manifest=manifest,
-        files=files,
-        notices=odd,
-        intact=not odd and all(file.metered for file in files),
-        proofs=find_verdicts(site, manifest),
-    )
-
-
-def _is_meant(name: str, manifest: Manifest) -> bool:
-    return _canonical(name) in (_canonical(manifest.distribution), _canonical(manifest.package))
-
-
-def _canonical(name: str) -> str:
-    # The normalised form of a distribution's name (PyPA: name normalization, PEP 503).
-    return re.sub(r"[-_.]+", "-", name).lower()
+    states = states_of(name, target=target)
+    return tuple(dataclasses.replace(state, proofs=find_verdicts(state.site, state.manifest)) for state in states)

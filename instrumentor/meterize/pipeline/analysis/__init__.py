@@ -1,0 +1,1 @@
+"""Find a feature: run the suites, mend the selection, choose the places, write the plan."""

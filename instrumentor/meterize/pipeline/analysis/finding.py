@@ -1,0 +1,219 @@
+"""From two recorded suites to a plan: mend the selection, take the difference, choose the places."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, TypeAlias
+
+from meterize.cpython.versions import CACHE_TAG
+from meterize.errors import MeterizeError, NothingFound
+from meterize.model.code import CodeId
+from meterize.model.coverage import CoverageRecord, Executed
+from meterize.model.feature import Feature, Policy
+from meterize.model.flow import Block, ControlFlowGraph
+from meterize.model.package import Package
+from meterize.model.plan import HookPlan, HookPoint, Selection
+from meterize.model.slice import FeatureSlice, size
+from meterize.pipeline.graphs import Graphs
+from meterize.planning import (
+    Choice,
+    choose_hook_points,
+    describe_nearest,
+    files_of,
+    find_named,
+    is_excluded,
+    name_candidates,
+)
+from meterize.refining import Refinement, doubt, explain, explain_veil, refine
+from meterize.slicing import select_tests, slice_feature
+
+from .compiled import name_compiled
+from .data_words import find_data_words
+from .risk import find_unproven
+
+_ADVICE: Final = "Run analyze again with --refine to sort these tests by what they execute"
+_SHOWN: Final = 3
+
+
+_Chosen: TypeAlias = tuple[FeatureSlice, Selection, Choice]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A plan and what it was made from; ``refinement`` is None where no test was moved."""
+
+    plan: HookPlan
+    runs: Mapping[str, CoverageRecord]
+    feature_slice: FeatureSlice
+    refinement: Refinement | None
+
+
+def find_feature(
+    package: Package,
+    feature: Feature,
+    runs: Mapping[str, CoverageRecord],
+    graphs: Graphs,
+    accept: Callable[[Refinement], bool] = lambda _: False,
+) -> Finding:
+    """The plan for one feature from the records of its suites, ``with`` and ``without``.
+
+    ``accept`` is asked whether tests that sit on the wrong side, judged by what they execute, may be moved; where it declines,
+    the plan's warnings say which. Raises NothingFound, TestsError, UsageError.
+    """
+    slice_feature(runs["with"], runs["without"])  # refuses swapped or equal runs, which no sorting can mend
+    named = _named_graphs(feature, package, graphs)
+    spots = [find_named(spot, named) for spot in feature.guidance.at]
+    refinement = _refine(feature, runs, graphs, spots)
+    is_moved = refinement is not None and accept(refinement)
+    as_selected = runs
+    if refinement is not None and is_moved:
+        runs = {"with": refinement.with_run, "without": refinement.without_run}
+    choose = partial(_choose, package, feature, graphs, named)
+    advice = (
+        ()
+        if spots
+        else explain_veil(as_selected["with"], as_selected["without"], _eligible(graphs.of(as_selected["with"]), feature))
+    )
+    if refinement is not None:
+        more = doubt(refinement) if is_moved else (*explain(refinement), _foretell(refinement, choose))
+        advice = (*advice, *more)
+    try:
+        feature_slice, selection, choice = choose(runs)
+    except MeterizeError as error:
+        error.details = (*error.details, *advice)
+        raise
+    if refinement is not None and is_moved:
+        selection = dataclasses.replace(
+            selection, moved_to_feature=refinement.moved_to_feature, moved_to_rest=refinement.moved_to_rest
+        )
+    plan = _plan(package, feature, runs, feature_slice, selection, choice, advice)
+    points = tuple(_with_risk(point, runs, feature_slice, graphs) for point in plan.hook_points)
+    return Finding(
+        plan=dataclasses.replace(plan, hook_points=points),
+        runs=runs,
+        feature_slice=feature_slice,
+        refinement=refinement if is_moved else None,
+    )
+
+
+def _named_graphs(feature: Feature, package: Package, graphs: Graphs) -> dict[CodeId, ControlFlowGraph]:
+    """Those of the modules that ``--at`` names."""
+    files = files_of(feature.guidance.at, package.modules)
+    return graphs.all([code for file in files for code in graphs.code.codes(file)])
+
+
+def _refine(
+    feature: Feature,
+    runs: Mapping[str, CoverageRecord],
+    graphs: Graphs,
+    spots: list[tuple[ControlFlowGraph, Block]],
+) -> Refinement | None:
+    known = graphs.of(runs["with"])
+    eligible = _eligible(known, feature)
+    return refine(runs["with"], runs["without"], eligible, [(graph.code, block) for graph, block in spots])
+
+
+def _eligible(graphs: Mapping[CodeId, ControlFlowGraph], feature: Feature) -> dict[CodeId, ControlFlowGraph]:
+    """Without what the user excludes, and what the package ships for tests: no use is noticed there in production."""
+    return {
+        code: graph
+        for code, graph in graphs.items()
+        if not code.supports_tests and not is_excluded(code, feature.guidance.exclude)
+    }
+
+
+def _foretell(refinement: Refinement, choose: Callable[[Mapping[str, CoverageRecord]], _Chosen]) -> str:
+    """What the user would get for sorting the tests."""
+    try:
+        _, selection, choice = choose({"with": refinement.with_run, "without": refinement.without_run})
+    except MeterizeError:
+        return f"{_ADVICE}."
+    places = [f"{point.code.qualname} ({point.code.file}:{point.line})" for point in choice.hook_points]
+    more = f" and {len(places) - _SHOWN} more" if len(places) > _SHOWN else ""
+    total = len(selection.feature_tests)
+    noticed = total - len(choice.uncovered)
+    who = f"all {total}" if noticed == total else f"{noticed} of {total}"
+    return f"{_ADVICE}: it would hook {', '.join(places[:_SHOWN])}{more}, which {who} feature tests would pass, and no other."
+
+
+def _choose(
+    package: Package,
+    feature: Feature,
+    graphs: Graphs,
+    named: Mapping[CodeId, ControlFlowGraph],
+    runs: Mapping[str, CoverageRecord],
+) -> _Chosen:
+    feature_slice = slice_feature(runs["with"], runs["without"])
+    selection = select_tests(runs["with"], runs["without"])
+    unique = graphs.all(feature_slice.union)
+    eligible = _eligible(unique, feature)
+    users, others = _executed(runs["with"], selection.feature_tests), _executed(runs["without"], selection.rest_tests)
+    try:
+        choice = choose_hook_points(
+            feature_slice,
+            eligible,
+            feature=feature.name,
+            distribution=package.distribution,
+            charge=feature.charge,
+            executed_tests=selection.feature_tests,
+            named=name_candidates(feature.guidance.at, named, feature_slice, users, others, feature.charge),
+            max_hooks=feature.guidance.max_hooks,
+        )
+    except NothingFound as error:
+        nearest = describe_nearest(users, others, graphs.of(runs["with"]))
+        error.details = (*error.details, *find_data_words(graphs.code, feature), *name_compiled(package), *nearest)
+        raise
+    return feature_slice, selection, choice
+
+
+def _executed(run: CoverageRecord, tests: tuple[str, ...]) -> dict[str, Executed]:
+    found = {test.id: test.executed for test in run.tests}
+    return {test: found[test] for test in tests}
+
+
+def _plan(
+    package: Package,
+    feature: Feature,
+    runs: Mapping[str, CoverageRecord],
+    feature_slice: FeatureSlice,
+    selection: Selection,
+    choice: Choice,
+    advice: tuple[str, ...],
+) -> HookPlan:
+    by_size = sorted(feature_slice.union.items(), key=lambda item: (-item[1].bit_count(), item[0]))
+    collection_warnings = (message for run in runs.values() for message in run.warnings)
+    return HookPlan(
+        package=package.import_name,
+        distribution=package.distribution,
+        version=package.version,
+        interpreter=CACHE_TAG,
+        feature=feature.name,
+        charge=feature.charge,
+        policy=Policy.ONCE,
+        with_command=feature.with_command,
+        without_command=feature.without_command,
+        cwd=str(feature.cwd),
+        selection=selection,
+        intersection=size(feature_slice.intersection),
+        union=size(feature_slice.union),
+        slice_functions=tuple(dict.fromkeys(f"{name.file}:{name.qualname}" for name, _ in by_size)),
+        hook_points=choice.hook_points,
+        alternatives=choice.alternatives,
+        warnings=tuple(dict.fromkeys((*collection_warnings, *advice, *choice.warnings))),
+    )
+
+
+def _with_risk(point: HookPoint, runs: Mapping[str, CoverageRecord], feature_slice: FeatureSlice, graphs: Graphs) -> HookPoint:
+    """The hook point with what else may lead to it: a place inside a function is reached by whatever enters that."""
+    callers = {
+        caller
+        for test in runs["with"].tests
+        for call in test.calls
+        if call.code == point.code
+        for caller in call.callers
+        if caller is not None
+    }
+    return dataclasses.replace(point, unproven=find_unproven(graphs.code, point.code, callers | feature_slice.union.keys()))

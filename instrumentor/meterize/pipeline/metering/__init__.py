@@ -1,0 +1,1 @@
+"""Put hooks in and take them out."""
