@@ -8,7 +8,7 @@ from pathlib import Path
 from meterize.model.coverage import FireRecord
 from meterize.model.package import Package
 from meterize.model.verdict import Difference, SuiteRun
-from meterize.pipeline.progress import Progress, of_stage
+from meterize.pipeline.progress import Progress, end_stage, of_stage
 from meterize.pipeline.target import Target
 from meterize.testruns import Originals, count_fires
 
@@ -76,7 +76,7 @@ class SuitePairs:
         pair.attempts.append((untouched, metered))
 
     def _run(self, command: str, cwd: str, stage: str, originals: Originals | None) -> FireRecord:
-        return count_fires(
+        fires = count_fires(
             command,
             cwd=Path(cwd),
             package=self._package,
@@ -85,3 +85,5 @@ class SuitePairs:
             on_progress=of_stage(self._progress, stage),
             originals=originals,
         )
+        end_stage(self._progress, stage)
+        return fires
