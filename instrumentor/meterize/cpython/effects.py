@@ -12,16 +12,24 @@ from typing import Final, TypeAlias
 
 from .instructions import Instruction
 from .opcodes import NUMBERS
-from .versions import END_FOR_LEAVES_ITERATOR, LOAD_ATTR_CARRIES_METHOD_BIT, MAKE_FUNCTION_TAKES_PARTS
+from .versions import (
+    CALL_ALWAYS_TAKES_KEYWORDS,
+    END_FOR_LEAVES_ITERATOR,
+    EXIT_METHOD_IS_TWO_VALUES,
+    LOAD_ATTR_CARRIES_METHOD_BIT,
+    MAKE_FUNCTION_TAKES_PARTS,
+)
 
 Effect: TypeAlias = tuple[int, int]
 """How many values an instruction must find (those that it only looks at, too), and how many stand in their place after it."""
 
 _FIXED: Final = """
 NOP 0 0             EXTENDED_ARG 0 0    RESUME 0 0              MAKE_CELL 0 0           COPY_FREE_VARS 0 0
+NOT_TAKEN 0 0       POP_ITER 1 0        BUILD_TEMPLATE 2 1
 KW_NAMES 0 0        SETUP_ANNOTATIONS 0 0  POP_TOP 1 0          PUSH_NULL 0 1           RETURN_GENERATOR 0 1
 LOAD_CONST 0 1      LOAD_NAME 0 1       LOAD_FAST 0 1           LOAD_FAST_CHECK 0 1     LOAD_FAST_AND_CLEAR 0 1
 LOAD_DEREF 0 1      LOAD_CLASSDEREF 0 1 LOAD_CLOSURE 0 1        LOAD_LOCALS 0 1         LOAD_BUILD_CLASS 0 1
+LOAD_SMALL_INT 0 1  LOAD_COMMON_CONSTANT 0 1  LOAD_FAST_BORROW 0 1  LOAD_FAST_BORROW_LOAD_FAST_BORROW 0 2
 LOAD_ASSERTION_ERROR 0 1  LOAD_FAST_LOAD_FAST 0 2  LOAD_FROM_DICT_OR_GLOBALS 1 1  LOAD_FROM_DICT_OR_DEREF 1 1
 STORE_NAME 1 0      STORE_FAST 1 0      STORE_GLOBAL 1 0        STORE_DEREF 1 0         STORE_FAST_LOAD_FAST 1 1
 STORE_FAST_STORE_FAST 2 0  DELETE_NAME 0 0  DELETE_FAST 0 0     DELETE_GLOBAL 0 0       DELETE_DEREF 0 0
@@ -31,7 +39,7 @@ CONTAINS_OP 2 1     UNARY_POSITIVE 1 1  UNARY_NEGATIVE 1 1      UNARY_NOT 1 1   
 TO_BOOL 1 1         LIST_TO_TUPLE 1 1   FORMAT_SIMPLE 1 1       FORMAT_WITH_SPEC 2 1    CONVERT_VALUE 1 1
 GET_ITER 1 1        GET_YIELD_FROM_ITER 1 1  GET_AWAITABLE 1 1  GET_AITER 1 1           GET_ANEXT 1 2
 GET_LEN 1 2         MATCH_MAPPING 1 2   MATCH_SEQUENCE 1 2      MATCH_KEYS 2 3          MATCH_CLASS 3 1
-BEFORE_WITH 1 2     BEFORE_ASYNC_WITH 1 2  WITH_EXCEPT_START 4 5  PUSH_EXC_INFO 1 2     POP_EXCEPT 1 0
+BEFORE_WITH 1 2     BEFORE_ASYNC_WITH 1 2  LOAD_SPECIAL 1 2     PUSH_EXC_INFO 1 2     POP_EXCEPT 1 0
 CHECK_EXC_MATCH 2 2 CHECK_EG_MATCH 2 2  PREP_RERAISE_STAR 2 1   CALL_INTRINSIC_1 1 1    CALL_INTRINSIC_2 2 1
 END_ASYNC_FOR 2 0   CLEANUP_THROW 3 2   END_SEND 2 1            YIELD_VALUE 1 1         ASYNC_GEN_WRAP 1 1
 RETURN_VALUE 1 0    RETURN_CONST 0 0    IMPORT_NAME 2 1         IMPORT_FROM 1 2         IMPORT_STAR 1 0
@@ -51,7 +59,7 @@ _BY_ARGUMENT: Final[dict[str, Callable[[int], Effect]]] = {
     "CALL": lambda arg: (arg + 2, 1),
     "PRECALL": lambda arg: (arg + 2, arg + 2),
     "CALL_KW": lambda arg: (arg + 3, 1),
-    "CALL_FUNCTION_EX": lambda arg: (3 + (arg & 1), 1),
+    "CALL_FUNCTION_EX": lambda arg: (4 if CALL_ALWAYS_TAKES_KEYWORDS else 3 + (arg & 1), 1),
     "MAKE_FUNCTION": lambda arg: (1 + ((arg & 15).bit_count() if MAKE_FUNCTION_TAKES_PARTS else 0), 1),
     "FORMAT_VALUE": lambda arg: (1 + bool(arg & 4), 1),
     "BUILD_TUPLE": lambda arg: (arg, 1),
@@ -59,6 +67,7 @@ _BY_ARGUMENT: Final[dict[str, Callable[[int], Effect]]] = {
     "BUILD_SET": lambda arg: (arg, 1),
     "BUILD_STRING": lambda arg: (arg, 1),
     "BUILD_SLICE": lambda arg: (arg, 1),
+    "BUILD_INTERPOLATION": lambda arg: (2 + (arg & 1), 1),
     "BUILD_MAP": lambda arg: (2 * arg, 1),
     "BUILD_CONST_KEY_MAP": lambda arg: (arg + 1, 1),
     "LIST_APPEND": lambda arg: (arg + 1, arg),
@@ -87,7 +96,10 @@ _FALLING_OR_JUMPING: Final[dict[str, tuple[Effect, Effect]]] = {
 def _fixed() -> dict[str, Effect]:
     words = _FIXED.split()
     effects = {name: (int(found), int(left)) for name, found, left in zip(words[::3], words[1::3], words[2::3], strict=True)}
-    return effects | {"END_FOR": (1, 0) if END_FOR_LEAVES_ITERATOR else (2, 0)}
+    return effects | {
+        "END_FOR": (1, 0) if END_FOR_LEAVES_ITERATOR else (2, 0),
+        "WITH_EXCEPT_START": (5, 6) if EXIT_METHOD_IS_TWO_VALUES else (4, 5),
+    }
 
 
 _EFFECTS: Final = _fixed()

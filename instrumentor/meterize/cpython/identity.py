@@ -15,6 +15,8 @@ from .opcodes import NUMBERS
 from .versions import CLASSES_RECORD_FIRST_LINE
 
 _SEPARATOR: Final = "\x1f"
+_LOAD_CONST, _STORE_NAME = NUMBERS["LOAD_CONST"], NUMBERS["STORE_NAME"]
+_LOAD_SMALL_INT: Final = NUMBERS.get("LOAD_SMALL_INT")
 
 
 def walk(module_code: CodeType) -> Iterator[tuple[tuple[int, ...], CodeType]]:
@@ -38,8 +40,10 @@ def _name(file: str, qualname: str, first_line: int) -> CodeId:
 
 
 def kind(code: CodeType) -> str:
-    """``function``, ``generator``, ``coroutine``, ``async-generator``, ``module`` or ``class``."""
+    """``function``, ``generator``, ``coroutine``, ``async-generator``, ``annotation``, ``module`` or ``class``."""
     flags = code.co_flags
+    if _is_annotation(code):
+        return "annotation"
     if flags & inspect.CO_ASYNC_GENERATOR:
         return "async-generator"
     if flags & inspect.CO_COROUTINE:
@@ -51,6 +55,24 @@ def kind(code: CodeType) -> str:
     return "module" if code.co_name == "<module>" else "class"
 
 
+def is_function(code: CodeType) -> bool:
+    """Whether calls run it: not the body of a module or a class, nor an annotation."""
+    return kind(code) not in {"module", "class", "annotation"}
+
+
+def _is_annotation(code: CodeType) -> bool:
+    """Whether ``annotationlib`` may run it with globals that invent every name (PEP 749, 3.14), also a hook's.
+
+    These are the functions of annotations, and of type aliases and the bounds and defaults of type parameters, known by the
+    parameter that the compiler gives them (Python/codegen.c, codegen_setup_annotations_scope; codegen_leave_annotations_scope
+    gives the former a name that people can read).
+    """
+    if code.co_posonlyargcount != 1:
+        return False
+    first = code.co_varnames[0]
+    return first == ".format" or (first == "format" and code.co_name == "__annotate__")
+
+
 def code_digest(code: CodeType) -> str:
     """SHA-256, in hex, of what ``code`` does: bytecode, exception table, names, constants, flags, argument counts.
 
@@ -60,16 +82,14 @@ def code_digest(code: CodeType) -> str:
 
 
 def _canonical(code: CodeType) -> str:
+    bytecode, consts = _without_first_line(code)
     parts = [
-        code.co_code.hex(),
+        bytecode.hex(),
         code.co_exceptiontable.hex(),
         ascii((code.co_names, code.co_varnames, code.co_cellvars, code.co_freevars)),
         ascii((code.co_flags, code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount)),
     ]
-    line_const = _first_line_const(code)
-    for index, const in enumerate(code.co_consts):
-        parts.append("line" if index == line_const else _canonical_const(const))
-    return _SEPARATOR.join(parts)
+    return _SEPARATOR.join([*parts, *consts])
 
 
 def _canonical_const(const: object) -> str:
@@ -83,14 +103,33 @@ def _canonical_const(const: object) -> str:
     return f"{type(const).__name__}({const!a})"
 
 
-def _first_line_const(code: CodeType) -> int | None:
-    """The index of the constant that a class body stores as ``__firstlineno__``: a line, in disguise."""
+def _without_first_line(code: CodeType) -> tuple[bytes, list[str]]:
+    """Bytecode and constants, without what a class body stores as ``__firstlineno__``: a line, in disguise."""
+    consts = [_canonical_const(const) for const in code.co_consts]
+    at = _first_line_load(code)
+    if at is None:
+        return code.co_code, consts
+    bytecode = bytearray(code.co_code)
+    index = bytecode[at + 1]
+    if _LOAD_SMALL_INT is None:
+        consts[index] = "line"
+        return code.co_code, consts
+    if bytecode[at] == _LOAD_CONST:  # from line 256 on; before that the line is no constant, and others stand one lower
+        del consts[index]
+        for other in range(0, len(bytecode), 2):
+            if bytecode[other] == _LOAD_CONST and bytecode[other + 1] > index:
+                bytecode[other + 1] -= 1
+    bytecode[at : at + 2] = bytes((_LOAD_CONST, 0))
+    return bytes(bytecode), consts
+
+
+def _first_line_load(code: CodeType) -> int | None:
+    """The offset of the instruction that loads the line."""
     if not CLASSES_RECORD_FIRST_LINE or kind(code) != "class" or "__firstlineno__" not in code.co_names:
         return None
-    load, store = NUMBERS["LOAD_CONST"], NUMBERS["STORE_NAME"]
     name = code.co_names.index("__firstlineno__")
     bytecode = code.co_code
     for at in range(2, len(bytecode), 2):
-        if bytecode[at] == store and bytecode[at + 1] == name and bytecode[at - 2] == load:
-            return bytecode[at - 1]
+        if bytecode[at] == _STORE_NAME and bytecode[at + 1] == name and bytecode[at - 2] in {_LOAD_CONST, _LOAD_SMALL_INT}:
+            return at - 2
     return None

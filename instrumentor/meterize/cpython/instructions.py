@@ -29,7 +29,8 @@ class Instruction:
 
     ``offset`` is the byte offset of the opcode, ``start`` that of its first prefix; both are -1 in an inserted one.
     ``units`` is the length in the original code: the compiler sometimes leaves a prefix that is not needed, and it stays.
-    ``target`` is the index of the instruction that it jumps to (in a hook's NOP: that it will jump to once it retires).
+    ``target`` is the index of the instruction that its operand names, where it jumps unless it is one of ``LABELING`` (in a
+    hook's NOP: where it will jump once it retires).
     ``run`` numbers the position table's run that it belongs to.
     """
 

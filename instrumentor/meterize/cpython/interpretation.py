@@ -11,7 +11,7 @@ from typing import Final
 
 from .effects import effect
 from .instructions import Instruction
-from .opcodes import PUSH_EXC_INFO, TERMINAL
+from .opcodes import LABELING, PUSH_EXC_INFO, TERMINAL
 
 VALUE, SAVED, OFFSET = "v", "s", "o"
 """Kinds: any value; the exception that PUSH_EXC_INFO saved, for POP_EXCEPT to restore; the offset that RERAISE restores."""
@@ -93,7 +93,7 @@ def _ways(instructions: Sequence[Instruction], index: int, state: str) -> list[t
     exceptional = _protect(instruction, state)
     if exceptional:
         ways.append(exceptional)
-    if instruction.target is not None:
+    if instruction.target is not None and instruction.opcode not in LABELING:
         ways.append((instruction.target, _step(instruction, state, jump=True)))
     behind = _step(instruction, state, jump=False)
     if instruction.opcode not in TERMINAL:

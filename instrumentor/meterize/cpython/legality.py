@@ -52,6 +52,16 @@ NEVER_BEFORE: Final = (
         source="Python/compile.c, compiler_add_yield_from",
     ),
     Rule(
+        second="NOT_TAKEN",
+        because="for sys.monitoring it stands for the jump before it, which was not taken: the hook would be reported instead",
+        source="Python/bytecodes.c, INSTRUMENTED_NOT_TAKEN (3.14)",
+    ),
+    Rule(
+        second="POP_ITER",
+        because="an exhausted iterator jumps to it, over END_FOR; for sys.monitoring it stands for the way out of the loop",
+        source="Python/bytecodes.c, FOR_ITER, INSTRUMENTED_POP_ITER (3.14)",
+    ),
+    Rule(
         second="CLEANUP_THROW",
         because="a handler without PUSH_EXC_INFO, entered by the unwinder",
         source="Python/compile.c, compiler_add_yield_from",

@@ -39,7 +39,8 @@ HAS_ARGUMENT: Final = frozenset(n for n in getattr(dis, "hasarg", range(dis.HAVE
 JUMPS: Final = frozenset(number for number in dis.hasjrel if number < 256)
 """All jumps are relative since 3.11, counted in units from the end of the jump and its caches."""
 
-BACKWARD: Final = frozenset(number for number in JUMPS if "BACKWARD" in NAMES[number])
+BACKWARD: Final = frozenset(number for number in JUMPS if "BACKWARD" in NAMES[number]) | _named("END_ASYNC_FOR") & JUMPS
+"""END_ASYNC_FOR has an operand from 3.14 on (Lib/dis.py, _get_jump_target)."""
 
 CONDITIONAL: Final = frozenset(
     number
@@ -58,6 +59,13 @@ TERMINAL: Final = _named(
     "INTERPRETER_EXIT",
 )
 """Control never falls through these."""
+
+LABELING: Final = _named("END_ASYNC_FOR")
+"""Opcodes whose operand only names a place: control never goes there. From 3.14 on END_ASYNC_FOR names its loop's END_SEND, for
+the events of ``sys.monitoring`` (Python/bytecodes.c, INSTRUMENTED_END_ASYNC_FOR)."""
+
+SUBSCRIPT_OPERATION: Final = next((at for at, (name, _) in enumerate(opcode._nb_ops) if name == "NB_SUBSCR"), None)  # type: ignore[attr-defined]
+"""BINARY_OP's operand for ``a[b]``; None where BINARY_SUBSCR does it (up to 3.13; Lib/opcode.py, _nb_ops)."""
 
 INDEXES_CONSTS: Final = frozenset(number for number in dis.hasconst if number < 256)
 

@@ -12,7 +12,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final
 
-from .opcodes import NUMBERS
+from .opcodes import NUMBERS, SUBSCRIPT_OPERATION
 from .versions import LOAD_ATTR_CARRIES_METHOD_BIT
 
 DOOR: Final = "__meterize__"
@@ -94,6 +94,12 @@ def _load_const(const: object, guard: Guard) -> Step:
     return Step(opcode="LOAD_CONST", const=Const(value=const), guard=guard)
 
 
+def _subscript(guard: Guard) -> Step:
+    if SUBSCRIPT_OPERATION is None:
+        return Step(opcode="BINARY_SUBSCR", guard=guard)
+    return Step(opcode="BINARY_OP", arg=SUBSCRIPT_OPERATION, guard=guard)
+
+
 def _call(guard: Guard) -> tuple[Step, ...]:
     """Call with one argument."""
     names = ("PRECALL", "CALL") if "PRECALL" in NUMBERS else ("CALL",)
@@ -136,7 +142,7 @@ def count_every(hook_id: str) -> tuple[Step, ...]:
         _load_global(slot_name(hook_id), _FILTER),
         Step(opcode="COPY", arg=2, guard=_FILTER),
         Step(opcode="COPY", arg=2, guard=_FILTER),
-        Step(opcode="BINARY_SUBSCR", guard=_FILTER),
+        _subscript(_FILTER),
         _load_const(1, _FILTER),
         Step(opcode="BINARY_OP", arg=_IN_PLACE_ADD, guard=_FILTER),
         Step(opcode="SWAP", arg=3, guard=_FILTER),
@@ -184,7 +190,7 @@ def mark_entry(number: int) -> tuple[Step, ...]:
         Step(opcode="STORE_SUBSCR", guard=_ABSENT),
         _load_global(ENTRIES, _ABSENT),
         _load_const(number, _FILTER),
-        Step(opcode="BINARY_SUBSCR", guard=_FILTER),
+        _subscript(_FILTER),
         Step(opcode="POP_TOP", guard=_FILTER),
         Step(opcode="JUMP_FORWARD", jump=NEXT),
         *_GUARDING,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from meterize.errors import InternalError
 
 from .instructions import Instruction
-from .opcodes import HAS_ARGUMENT, RETURN_GENERATOR, TERMINAL
+from .opcodes import HAS_ARGUMENT, LABELING, RETURN_GENERATOR, TERMINAL
 from .versions import GENERATOR_START_PUSH_UNSEEN
 
 
@@ -38,7 +38,7 @@ def depths(instructions: Sequence[Instruction]) -> list[int | None]:
             if handler and handler.entry not in seeded:
                 seeded.add(handler.entry)
                 pending.append((handler.target, handler.depth + handler.lasti + 1))
-            if instruction.target is not None:
+            if instruction.target is not None and instruction.opcode not in LABELING:
                 pending.append((instruction.target, depth + _effect(instruction, jump=True)))
             if instruction.opcode in TERMINAL:
                 break

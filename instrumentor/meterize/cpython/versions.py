@@ -48,6 +48,12 @@ MAKE_FUNCTION_TAKES_PARTS: Final = _VERSION < (3, 13)
 CLASSES_RECORD_FIRST_LINE: Final = _VERSION >= (3, 13)
 """A class body stores its own line number as ``__firstlineno__`` (gh-118465)."""
 
+EXIT_METHOD_IS_TWO_VALUES: Final = _VERSION >= (3, 14)
+"""``with`` keeps ``__exit__`` as LOAD_SPECIAL left it: the function and its self or NULL (Python/bytecodes.c)."""
+
+CALL_ALWAYS_TAKES_KEYWORDS: Final = _VERSION >= (3, 14)
+"""CALL_FUNCTION_EX has no operand: a mapping of keyword arguments or NULL is always there (Python/bytecodes.c)."""
+
 
 def check_supported() -> None:
     """Raise TargetError unless this interpreter is a CPython that meterize has been tested on."""

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from meterize.cpython.identity import code_digest, code_id, kind, walk
+from meterize.cpython.identity import code_digest, code_id, is_function, kind, walk
 from meterize.model.code import CodeId
 
 SOURCE = """
@@ -60,6 +60,37 @@ def test_kinds(name, expected):
     assert kind(function(SOURCE, name)) == expected
 
 
+def test_calls_run_functions_of_every_kind_but_no_bodies():
+    called = {code.co_name: is_function(code) for _, code in walk(compile(SOURCE, "x.py", "exec"))}
+    assert called == {
+        **dict.fromkeys(("<module>", "Outer"), False),
+        **dict.fromkeys(("method", "waits", "ticks", "generates", "<lambda>"), True),
+        **dict.fromkeys({"<listcomp>"} & called.keys(), True),
+    }
+
+
+LAZY = """
+def outer(value: list[int]) -> str:
+    class Inner:
+        field: int
+x: int
+def named(format, /): return format
+class __annotate__:
+    def __init__(self, format, /): pass
+"""
+LAZY_WITH_TYPES = "type Alias = list[int]\nclass C[T: (int, str)]:\n    def m[U: int, *Us](self, u: U): pass\n"
+
+
+def test_what_is_made_of_annotations_is_no_function():
+    sources = [LAZY, LAZY_WITH_TYPES] if sys.version_info >= (3, 12) else [LAZY]
+    codes = [code for source in sources for _, code in walk(compile(source, "x.py", "exec", dont_inherit=True))]
+    annotations = [code for code in codes if kind(code) == "annotation"]
+    names = {"__annotate__", "outer.<locals>.Inner.__annotate__", "C.__annotate__", "Alias", "T", "C.U"}
+    assert {code.co_qualname for code in annotations} == (names if sys.version_info >= (3, 14) else set())
+    assert not any(map(is_function, annotations))
+    assert {"outer", "named", "__annotate__.__init__"} <= {code.co_qualname for code in codes if is_function(code)}
+
+
 def test_an_id_is_readable():
     assert code_id("pkg/x.py", function(SOURCE, "method")) == CodeId(file="pkg/x.py", qualname="Outer.method", first_line=3)
 
@@ -68,6 +99,21 @@ def test_an_id_is_readable():
 def test_a_digest_ignores_lines_columns_and_the_file(name):
     moved = compile("# above\n\n" + SOURCE, "elsewhere.py", "exec")
     assert code_digest(function(SOURCE, name)) == code_digest(next(c for _, c in walk(moved) if c.co_name == name))
+
+
+@pytest.mark.parametrize("above", [0, 1, 252, 253, 254, 300, 70000])
+@pytest.mark.parametrize("body", ["x = 7", "x = 'a'\n  y = 1000\n  z = 2.5", "'Doc.'\n  def m(self): return 300"])
+def test_a_class_keeps_its_digest_on_every_line(above, body):
+    """3.13 on stores the line in the class: as a constant, 3.14 up to 255 as an operand."""
+    source = f"def f():\n class C:\n  {body}\n return C\n"
+    assert code_digest(function("\n" * above + source)) == code_digest(function(source))
+
+
+@pytest.mark.parametrize("above", [0, 300])
+@pytest.mark.parametrize("other", ["x = 8", "y = 7", "x = 700", "x = '7'", "x = 7; y = 8", "def x(self): pass"])
+def test_the_digest_of_a_class_sees_its_body(above, other):
+    lines = "\n" * above
+    assert code_digest(function(f"{lines}class f:\n x = 7\n")) != code_digest(function(f"{lines}class f:\n {other}\n"))
 
 
 @pytest.mark.parametrize(

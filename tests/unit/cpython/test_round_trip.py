@@ -20,7 +20,7 @@ EVERY_NTH = 40
 
 def modules():
     """The library's sources, its test suite included, in a fixed order."""
-    return sorted(path for path in LIBRARY.rglob("*.py") if "site-packages" not in path.parts)
+    return sorted(path for path in LIBRARY.rglob("*.py") if "site-packages" not in path.parts and path.is_file())
 
 
 def codes(paths):
