@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from meterize.cpython.identity import code_digest, code_id, kind, walk
+from meterize.cpython.identity import code_digest, code_id, is_function, walk
 from meterize.cpython.legality import hook_offsets
 from meterize.cpython.sequences import DOOR, GUARD, ONCE, RUNTIME, slot_name
 from meterize.model.feature import Policy
@@ -25,7 +25,7 @@ from meterize.model.rewritten import HookRequest
 
 FOLDER = Path(__file__).parent
 FILE = "corpus/snippet.py"
-NEEDS = {"type_parameters": (3, 12)}
+NEEDS = {"type_parameters": (3, 12), "lazy_annotations": (3, 14)}
 """Snippets that older interpreters cannot compile."""
 
 GUARDED = (NameError, RecursionError, MemoryError, TypeError, AttributeError, IndexError)
@@ -69,7 +69,7 @@ def requests_everywhere(code: types.CodeType, policy: Policy) -> list[HookReques
     """A hook before every instruction of every function where one may stand."""
     found: list[HookRequest] = []
     for _, inner in walk(code):
-        if kind(inner) in {"module", "class"}:
+        if not is_function(inner):
             continue
         digest = code_digest(inner)
         for offset in sorted(hook_offsets(inner)):

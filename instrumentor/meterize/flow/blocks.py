@@ -11,16 +11,13 @@ from itertools import pairwise
 from types import CodeType
 from typing import Final
 
-from bytecode import ConcreteBytecode, ControlFlowGraph, Instr
+from bytecode import ConcreteBytecode, ConcreteInstr, ControlFlowGraph, Instr
 
 from meterize.cpython.instructions import Instruction, decode
-from meterize.cpython.opcodes import CONDITIONAL, JUMPS, TERMINAL
+from meterize.cpython.opcodes import JUMPS, LABELING, TERMINAL
 from meterize.errors import InternalError
 
 _RETURNS: Final = frozenset({"RETURN_VALUE", "RETURN_CONST"})
-
-_REAL_JUMPS: Final = CONDITIONAL | JUMPS & TERMINAL
-"""The operand of 3.14's END_ASYNC_FOR names a place too, but control never goes there (Python/bytecodes.c)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +61,10 @@ def _library_graph(code: CodeType) -> ControlFlowGraph:
     # The library names the variables too, and runs out of names where a comprehension's own variable is free around it
     # (3.13, bytecode 0.19.1). Blocks don't depend on names: give it one for every slot.
     concrete.varnames = [*code.co_varnames, *code.co_cellvars, *code.co_freevars]
+    # Nor on conversions in t-strings, which it reads wrongly (3.14, bytecode 0.19.1; Python/codegen.c, codegen_interpolation).
+    for one in concrete:
+        if isinstance(one, ConcreteInstr) and one.name == "BUILD_INTERPOLATION":
+            one.arg &= 3
     return ControlFlowGraph.from_bytecode(concrete.to_bytecode())
 
 
@@ -81,7 +82,7 @@ def _ends(graph: ControlFlowGraph, instructions: Sequence[Instruction]) -> list[
 
 def _successors(graph: ControlFlowGraph, index: int, last: Instruction, block_at: dict[int, int]) -> tuple[int, ...]:
     block = graph[index]
-    jumps = last.opcode in _REAL_JUMPS
+    jumps = last.opcode in JUMPS - LABELING
     leads_to = (block.next_block, block.get_jump() if jumps else None)
     found = {graph.get_block_index(other) for other in leads_to if other is not None}
     expected = set() if last.opcode in TERMINAL else {index + 1}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import CodeType
 
-from meterize.cpython.identity import code_digest, code_id, kind, walk
+from meterize.cpython.identity import code_digest, code_id, is_function, kind, walk
 from meterize.cpython.instructions import Instruction
 from meterize.cpython.legality import hook_offsets
 from meterize.cpython.mentions import names_by_offset
@@ -31,12 +31,11 @@ def build_graph(file: str, code: CodeType) -> ControlFlowGraph:
     depths = loop_depths(edges, dominators)
     legal = hook_offsets(code)
     names = names_by_offset(code)
-    code_kind = kind(code)
     return ControlFlowGraph(
         code=code_id(file, code),
         digest=code_digest(code),
-        is_function=code_kind not in {"module", "class"},
-        kind=code_kind,
+        is_function=is_function(code),
+        kind=kind(code),
         blocks=tuple(
             _block(index, stretch, legal, names, dominators[index], post_dominators[index], depths[index])
             for index, stretch in enumerate(stretches)

@@ -43,9 +43,9 @@ class ControlFlowGraph:
     code: CodeId
     digest: str
     is_function: bool
-    """False for modules and class bodies, which are never hooked."""
+    """False for modules, class bodies and annotations, which are never hooked."""
     kind: str
-    """``function``, ``generator``, ``coroutine``, ``async-generator``, ``module`` or ``class``."""
+    """``function``, ``generator``, ``coroutine``, ``async-generator``, ``annotation``, ``module`` or ``class``."""
     blocks: tuple[Block, ...]
     names: frozenset[str] = frozenset()
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from types import CodeType
 from typing import TypeAlias
 
-from meterize.cpython.identity import code_digest, code_id, kind, walk
+from meterize.cpython.identity import code_digest, code_id, is_function, walk
 from meterize.cpython.instructions import Instruction, decode
 from meterize.cpython.legality import hook_indices
 from meterize.errors import TargetError, UsageError
@@ -61,7 +61,7 @@ class _Candidate:
 
     @cached_property
     def index_at(self) -> dict[int, int]:
-        if kind(self._code) in {"module", "class"}:
+        if not is_function(self._code):
             return {}
         instructions = decode(self._code)
         return {instructions[index].offset: index for index in hook_indices(instructions)}

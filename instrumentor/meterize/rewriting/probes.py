@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from types import CodeType
 
-from meterize.cpython.identity import code_id
+from meterize.cpython.identity import code_id, kind
 from meterize.cpython.instructions import Instruction, decode, handler_entries
 from meterize.cpython.legality import hook_indices
-from meterize.cpython.opcodes import CONDITIONAL, TERMINAL
+from meterize.cpython.opcodes import CONDITIONAL, LABELING, TERMINAL
 from meterize.cpython.sequences import mark_entry, mark_probe
 from meterize.model.code import mask_of
 from meterize.model.rewritten import Probe
@@ -21,13 +21,15 @@ def probe_module(original: CodeType, file: str, first_probe: int) -> tuple[CodeT
     """``original`` with a probe at the head of each block and of each line, numbered from ``first_probe`` on in this order.
 
     Probe *i* runs ``__meterize_probes__[i] = 1``, where the name in ``builtins`` is a bytearray; the first one of a code
-    object asks for ``__meterize_entries__[i]`` as well. Without these names nothing happens.
+    object asks for ``__meterize_entries__[i]`` as well. Without these names nothing happens. Annotations get none.
     """
     probes: list[Probe] = []
     return _probe(original, file, first_probe, probes), tuple(probes)
 
 
 def _probe(code: CodeType, file: str, first_probe: int, probes: list[Probe]) -> CodeType:
+    if kind(code) == "annotation":
+        return code
     instructions = decode(code)
     insertions: list[Insertion] = []
     for index, reach in _reaches(instructions):
@@ -51,7 +53,7 @@ def _probe(code: CodeType, file: str, first_probe: int, probes: list[Probe]) -> 
 def _block_heads(instructions: Sequence[Instruction]) -> frozenset[int]:
     heads = {0} | handler_entries(instructions)
     for index, instruction in enumerate(instructions):
-        if instruction.target is not None:
+        if instruction.target is not None and instruction.opcode not in LABELING:
             heads.add(instruction.target)
         if instruction.opcode in CONDITIONAL or instruction.opcode in TERMINAL:
             heads.add(index + 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,6 +32,11 @@ def _long_body(statements: int) -> str:
     lines = "\n".join(f"        total += {number} * x" for number in range(statements))
     return f"def run(x):\n    total = 0\n    for x in range(x):\n{lines}\n    return total\n"
 
+
+TEMPLATES = ()
+if sys.version_info >= (3, 14):
+    text = 't"{x}{x!r}{x!s:>4}{x:4}{x!a:{x}}{x=}{x=!s}"'
+    TEMPLATES = (Shape("templates", f"def run(x):\n    return len({text}.values) if x else t''\n", (0, 3)),)
 
 SHAPES = (
     Shape("straight", "def run(x):\n    y = x + 1\n    return y\n", (1,)),
@@ -223,6 +229,7 @@ SHAPES = (
         """,
         (0, 2, 3, 4),
     ),
+    *TEMPLATES,
     Shape("loop-first", "def run(x):\n    while x:\n        x -= 1\n    return x\n", (0, 3)),
     Shape("long-jumps", _long_body(300), (0, 2)),
 )

@@ -48,7 +48,7 @@ def edges_by_dis(code: CodeType) -> tuple[set[int], set[tuple[int, int]], set[tu
             if entry.start <= start < entry.end:
                 exceptional.add((current, entry.target))
                 break
-        if one.opcode in dis.hasjrel:
+        if one.opcode in dis.hasjrel and one.opname != "END_ASYNC_FOR":  # whose operand, from 3.14 on, is no jump
             normal.add((current, one.argval))
         goes_on = one.opname not in stops and one.opname not in ("JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT")
         if goes_on and following is not None and starts[following.offset] in leaders:
@@ -102,7 +102,7 @@ def check_loops(graph: ControlFlowGraph) -> None:
 
 
 def standard_library(step: int) -> Iterator[CodeType]:
-    paths = sorted(path for path in STANDARD_LIBRARY.rglob("*.py") if "site-packages" not in path.parts)
+    paths = sorted(path for path in STANDARD_LIBRARY.rglob("*.py") if "site-packages" not in path.parts and path.is_file())
     for path in paths[::step]:
         with contextlib.suppress(SyntaxError, ValueError):  # lib2to3 and test data hold bad files on purpose
             yield compile(path.read_bytes(), str(path), "exec", dont_inherit=True)

@@ -15,6 +15,8 @@ from meterize.errors import InternalError
 from meterize.rewriting.soundness import check
 from meterize.rewriting.splicing import Insertion, Spliced, splice
 
+LOAD_LOCAL = next(name for name in ("LOAD_FAST_BORROW", "LOAD_FAST") if name in NUMBERS)
+
 SOURCE = """
 def f(values):
     for value in values:
@@ -77,7 +79,7 @@ def swap(name, nth=0, **changes):
         (swap("LOAD_CONST", arg=90), "no constant 90"),
         (swap("LOAD_GLOBAL", arg=600), "no name"),
         (swap("FOR_ITER", position=(1, 1, 1, 1)), "moved in the source"),
-        (swap("LOAD_FAST", arg=1), "another operand"),
+        (swap(LOAD_LOCAL, arg=1), "another operand"),
         (swap("STORE_FAST", opcode=NUMBERS["POP_TOP"], arg=0), "became POP_TOP"),
         (swap("BINARY_OP", nth=-1, handler=None), "another handler"),
     ],

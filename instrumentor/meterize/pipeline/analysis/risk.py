@@ -7,7 +7,7 @@ from functools import cache
 from types import CodeType
 from typing import Final
 
-from meterize.cpython.identity import kind
+from meterize.cpython.identity import is_function
 from meterize.cpython.mentions import globals_and_attributes
 from meterize.model.code import CodeId
 from meterize.pipeline.sources import PackageCode
@@ -33,7 +33,7 @@ def find_unproven(code: PackageCode, hooked: CodeId, proven: Collection[CodeId])
         f"{caller.file}:{caller.first_line} {caller.qualname}"
         for file in _files_with(code, wanted)
         for caller, body in code.codes(file).items()
-        if caller != hooked and caller not in proven and kind(body) not in {"module", "class"}
+        if caller != hooked and caller not in proven and is_function(body)
         if _may_call(code, file, body, wanted, hooked.file, is_global=is_global)
     )
     return tuple(sorted(found)[:_MOST])

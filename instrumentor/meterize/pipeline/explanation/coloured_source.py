@@ -11,7 +11,7 @@ from itertools import groupby
 from types import CodeType
 from typing import Final, TypeAlias
 
-from meterize.cpython.identity import code_id, kind, walk
+from meterize.cpython.identity import code_id, is_function, walk
 from meterize.cpython.instructions import decode
 from meterize.model.code import CodeId, InstructionMask
 from meterize.model.page import PageLine, Span
@@ -81,13 +81,13 @@ def _head_end(node: ast.stmt | ast.ExceptHandler) -> int:
 
 
 def roots(file: str, module: CodeType) -> dict[CodeId, CodeId]:
-    """For each code object of a module the outermost function around it (itself for module and class bodies)."""
+    """For each code object of a module the outermost function around it (itself for what is in none)."""
     found: dict[CodeId, CodeId] = {}
     by_path: dict[tuple[int, ...], CodeId | None] = {}
     for path, code in walk(module):
         name = code_id(file, code)
         around = by_path.get(path[:-1]) if path else None
-        by_path[path] = around or (None if kind(code) in {"module", "class"} else name)
+        by_path[path] = around or (name if is_function(code) else None)
         found[name] = by_path[path] or name
     return found
 
@@ -124,7 +124,7 @@ def colour(
 
 
 def _family(code: CodeType, file: str) -> dict[CodeId, CodeType]:
-    if kind(code) in {"module", "class"}:
+    if not is_function(code):
         return {code_id(file, code): code}
     return {code_id(file, member): member for _, member in walk(code)}
 
