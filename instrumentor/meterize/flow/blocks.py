@@ -19,6 +19,13 @@ from meterize.errors import InternalError
 
 _RETURNS: Final = frozenset({"RETURN_VALUE", "RETURN_CONST"})
 
+_MISREAD: Final = {"BUILD_INTERPOLATION": 2, "CALL_INTRINSIC_2": 1}
+"""Opcodes of which the library does not know every operand, and one that it knows. Blocks don't depend on them.
+
+bytecode 0.19.1 lacks defaults of type parameters (3.13, Include/internal/pycore_intrinsics.h, INTRINSIC_SET_TYPEPARAM_DEFAULT)
+and conversions in t-strings (3.14, Python/codegen.c, codegen_interpolation).
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stretch:
@@ -61,10 +68,9 @@ def _library_graph(code: CodeType) -> ControlFlowGraph:
     # The library names the variables too, and runs out of names where a comprehension's own variable is free around it
     # (3.13, bytecode 0.19.1). Blocks don't depend on names: give it one for every slot.
     concrete.varnames = [*code.co_varnames, *code.co_cellvars, *code.co_freevars]
-    # Nor on conversions in t-strings, which it reads wrongly (3.14, bytecode 0.19.1; Python/codegen.c, codegen_interpolation).
     for one in concrete:
-        if isinstance(one, ConcreteInstr) and one.name == "BUILD_INTERPOLATION":
-            one.arg &= 3
+        if isinstance(one, ConcreteInstr) and one.name in _MISREAD:
+            one.arg = _MISREAD[one.name]
     return ControlFlowGraph.from_bytecode(concrete.to_bytecode())
 
 

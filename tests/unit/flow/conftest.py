@@ -33,10 +33,14 @@ def _long_body(statements: int) -> str:
     return f"def run(x):\n    total = 0\n    for x in range(x):\n{lines}\n    return total\n"
 
 
-TEMPLATES = ()
-if sys.version_info >= (3, 14):
-    text = 't"{x}{x!r}{x!s:>4}{x:4}{x!a:{x}}{x=}{x=!s}"'
-    TEMPLATES = (Shape("templates", f"def run(x):\n    return len({text}.values) if x else t''\n", (0, 3)),)
+NEWER = {
+    "type-parameters": ((3, 12), "def run(x):\n    def f[T: int, *Us](a: T): return a\n    return f(x) or 1\n"),
+    "defaults": ((3, 13), "def run(x):\n    class C[T: int = bool, *Us = ()]:\n        a: T = x\n    return C.a or 1\n"),
+    "templates": (
+        (3, 14),
+        """def run(x):\n    return len(t"{x}{x!r}{x!s:>4}{x:4}{x!a:{x}}{x=}{x=!s}".values) if x else t""\n""",
+    ),
+}
 
 SHAPES = (
     Shape("straight", "def run(x):\n    y = x + 1\n    return y\n", (1,)),
@@ -229,7 +233,7 @@ SHAPES = (
         """,
         (0, 2, 3, 4),
     ),
-    *TEMPLATES,
+    *(Shape(name, source, (0, 3)) for name, (version, source) in NEWER.items() if sys.version_info >= version),
     Shape("loop-first", "def run(x):\n    while x:\n        x -= 1\n    return x\n", (0, 3)),
     Shape("long-jumps", _long_body(300), (0, 2)),
 )
