@@ -64,6 +64,9 @@ LABELING: Final = _named("END_ASYNC_FOR")
 """Opcodes whose operand only names a place: control never goes there. From 3.14 on END_ASYNC_FOR names its loop's END_SEND, for
 the events of ``sys.monitoring`` (Python/bytecodes.c, INSTRUMENTED_END_ASYNC_FOR)."""
 
+MARKING: Final = _named("NOT_TAKEN")
+"""They do nothing, and have the source of the jump before them, which was not taken (3.14, Python/flowgraph.c)."""
+
 SUBSCRIPT_OPERATION: Final = next((at for at, (name, _) in enumerate(opcode._nb_ops) if name == "NB_SUBSCR"), None)  # type: ignore[attr-defined]
 """BINARY_OP's operand for ``a[b]``; None where BINARY_SUBSCR does it (up to 3.13; Lib/opcode.py, _nb_ops)."""
 

@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 
 from meterize.cpython.identity import code_id, is_function, walk
 from meterize.cpython.instructions import decode
+from meterize.cpython.opcodes import MARKING
 from meterize.model.code import CodeId, InstructionMask
 from meterize.model.page import PageLine, Span
 from meterize.pipeline.sources import PackageCode
@@ -133,7 +134,7 @@ def _paints(code: CodeType, proofs: Mapping[int, int], ran: InstructionMask, whe
     """What each instruction stands for, line by line."""
     for one in decode(code):
         first, last, left, right = one.position
-        if first is None:
+        if first is None or one.opcode in MARKING:
             continue
         last = first if last is None else last
         is_exact = left is not None and right is not None and (first, left) < (last, right)

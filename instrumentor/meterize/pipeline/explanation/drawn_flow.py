@@ -8,6 +8,7 @@ from types import CodeType
 from typing import Final
 
 from meterize.cpython.instructions import Instruction, decode
+from meterize.cpython.opcodes import MARKING
 from meterize.cpython.tables import Position
 from meterize.model.code import CodeId
 from meterize.model.flow import Block, ControlFlowGraph
@@ -30,8 +31,10 @@ def draw(
     reached = _reached(edges, [0])
     shown = sorted(_nearest(edges, [0, *hooked], reached))
     place = {index: number for number, index in enumerate(shown)}
-    by_offset = {one.offset: one for one in decode(code)}
-    instructions = {index: [by_offset[offset] for offset in graph.blocks[index].offsets] for index in shown}
+    by_offset = _speaking(code)
+    instructions = {
+        index: [by_offset[offset] for offset in graph.blocks[index].offsets if offset in by_offset] for index in shown
+    }
     sharing, copies = _blocks_of_lines(instructions), _blocks_of_positions(instructions)
     return Flow(
         code=graph.code,
@@ -55,6 +58,11 @@ def draw(
         ),
         left_out=len(reached) - len(shown),
     )
+
+
+def _speaking(code: CodeType) -> dict[int, Instruction]:
+    """The instructions that stand for source of their own, by offset."""
+    return {one.offset: one for one in decode(code) if one.opcode not in MARKING}
 
 
 def _edges(graph: ControlFlowGraph, kept: Sequence[int]) -> dict[tuple[int, int], bool]:
@@ -168,8 +176,8 @@ def line_at(graph: ControlFlowGraph, code: CodeType, text: Sequence[str], offset
     """The line of a place, and the part of it that its block evaluates (nothing where the line is the block's alone)."""
     if not 0 < line <= len(text):
         return "", ""
-    by_offset = {one.offset: one for one in decode(code)}
-    instructions = {block.index: [by_offset[each] for each in block.offsets] for block in graph.blocks}
+    by_offset = _speaking(code)
+    instructions = {block.index: [by_offset[each] for each in block.offsets if each in by_offset] for block in graph.blocks}
     [block] = [block for block in graph.blocks if offset in block.offsets]
     copies = _blocks_of_positions(instructions) if _blocks_of_lines(instructions)[line] > 1 else None
     part = _text(line, instructions[block.index], text, copies) if block.index else ""
