@@ -378,10 +378,12 @@ def test_coverage_at_the_same_time(once, core):
 @MONITORED
 @pytest.mark.parametrize("armed", ["before", "after"])
 def test_another_monitoring_tool_sees_what_it_would_see(once, armed):
-    """But for INSTRUCTION events at the beginning of a line, once: CPython leaves them out where a LINE event is disabled."""
+    """But for INSTRUCTION events at the beginning of a line, once: CPython leaves them out where a LINE event is disabled. From
+    3.14 on a branch not taken is seen at NOT_TAKEN, once, instead of at the jump before it.
+    """
     ran = once.run(
         """
-        import sys, metered, builtins, os
+        import sys, metered, builtins, dis, os
         armed = os.environ["ARMED"]
         monitoring = sys.monitoring
         events = monitoring.events
@@ -403,13 +405,18 @@ def test_another_monitoring_tool_sees_what_it_would_see(once, armed):
             return seen
         bare = {}
         exec(compile(open(metered.__file__).read(), metered.__file__, "exec"), bare)
+        code = list(dis.get_instructions(bare["work"]))
+        jumps = {two.offset: one.offset for one, two in zip(code, code[1:]) if two.opname == "NOT_TAKEN"}
         lines = len(list(bare["work"].__code__.co_lines()))
         for name in ("INSTRUCTION", "LINE", "PY_START", "PY_RETURN", "JUMP", "BRANCH", "CALL"):
             for disable in (False, True):
                 kind = getattr(events, name)
                 ours, theirs = watch(metered.work, kind, disable), watch(bare["work"], kind, disable)
+                if name == "BRANCH":
+                    ours = [jumps.get(offset, offset) for offset in ours]
                 if name == "INSTRUCTION":
-                    assert 0 < len(theirs) - len(ours) <= lines, (disable, ours, theirs)
+                    least = 0 if sys.version_info >= (3, 14) else 1  # where it is mended
+                    assert least <= len(theirs) - len(ours) <= lines, (disable, ours, theirs)
                 else:
                     assert ours == theirs and ours, (name, disable, ours, theirs)
         """,

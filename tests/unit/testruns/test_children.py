@@ -11,12 +11,12 @@ _USES = {
     "shell": 'assert os.system(f\'"{sys.executable}" -c "{NET}"\') == 0',
     "own_environment": "subprocess.run([sys.executable, '-c', NET], check=True, env={'PYTHONPATH': SITE})",
     "empty_environment": "subprocess.run(['python', '-c', WITH_PATH], check=True, env={'PATH': os.environ['PATH']})",
-    "posix_spawn": "os.waitpid(os.posix_spawn(sys.executable, ['python', '-c', WITH_PATH], {}), 0)",
-    "spawnve": "assert os.spawnve(os.P_WAIT, sys.executable, ['python', '-c', WITH_PATH], {}) == 0",
+    "posix_spawn": "os.waitpid(os.posix_spawn(sys.executable, [sys.executable, '-c', WITH_PATH], {}), 0)",
+    "spawnve": "assert os.spawnve(os.P_WAIT, sys.executable, [sys.executable, '-c', WITH_PATH], {}) == 0",
     "fork": "in_fork(lambda: shop.net(1))",
     "killed": "in_fork(lambda: (shop.net(1), os.kill(os.getpid(), 9)))",
     "exec": "in_fork(lambda: (shop.net(1), os.execv('/bin/true', ['true'])))",
-    "exec_python": "in_fork(lambda: os.execve(sys.executable, ['python', '-c', WITH_PATH], {}))",
+    "exec_python": "in_fork(lambda: os.execve(sys.executable, [sys.executable, '-c', WITH_PATH], {}))",
     "fork_in_fork": "in_fork(lambda: in_fork(lambda: shop.net(1)))",
     "python_in_fork": "in_fork(lambda: subprocess.run([sys.executable, '-c', NET], check=True))",
     "fork_in_python": "subprocess.run([sys.executable, '-c', 'import os; os.fork() or (' + NET_EXPRESSION + ')'], check=True)",
@@ -46,7 +46,7 @@ def run_thread(action):
     thread.join()
 
 def terminate_child():
-    loop = "import shop, time; shop.net(1); print('ready', flush=True); time.sleep(60)"
+    loop = "import shop, sys, time; shop.net(1); print('ready'); sys.stdout.flush(); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", loop], stdout=subprocess.PIPE) as child:
         child.stdout.readline()
         child.terminate()
