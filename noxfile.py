@@ -9,13 +9,13 @@ from pathlib import Path
 import nox
 
 ROOT = Path(__file__).resolve().parent
-PYTHONS = ["3.11", "3.12", "3.13"]
+PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 
 nox.needs_version = ">=2024.10"
 nox.options.sessions = ["lint", "types", "imports", "tests"]
 nox.options.reuse_existing_virtualenvs = True
 
-# nox looks for python3.x in PATH; the search of `make test` finds pyenv's as well.
+# nox looks for python3.x in PATH; the search of `make test` finds pyenv's as well, and what was fetched.
 _found = subprocess.run(
     ["sh", ROOT / "tools" / "newest_python.sh", "--all"], capture_output=True, text=True, check=False
 ).stdout

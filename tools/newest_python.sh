@@ -1,11 +1,12 @@
 #!/bin/sh
 # Prints the newest CPython of this machine that meterize supports, or, with --all, "VERSION PATH" for each supported version found.
 #
-# Looks in PATH (python3.13, …, python3, python) and among pyenv's versions. PYTHON=… overrules the search (not with --all).
+# Looks in PATH (python3.14, …, python3, python) and among pyenv's versions; with --all also at what tools/python314.sh has fetched
+# before. PYTHON=… overrules the search (not with --all).
 # Exit 1, with the reason on stderr, when there is none.
 set -u
 
-SUPPORTED="3.13 3.12 3.11" # newest first; tests/architecture holds it to meterize.cpython
+SUPPORTED="3.14 3.13 3.12 3.11" # newest first; tests/architecture holds it to meterize.cpython
 
 # "VERSION MICRO STATE EXECUTABLE" of an interpreter, or nothing if it does not run.
 describe() {
@@ -65,6 +66,12 @@ find_version() {
     in_pyenv "$1"
 }
 
+# Prints the interpreter of version $1 that tools/python314.sh has fetched: nobody gets it without having asked for it.
+fetched() {
+    [ "$1" = 3.14 ] || return 1
+    path=$(sh "${0%/*}/python314.sh" --fetched 2>/dev/null) && usable "$path" "$1"
+}
+
 check_chosen() {
     description=$(describe "$PYTHON") || {
         echo "PYTHON=$PYTHON does not run." >&2
@@ -74,6 +81,10 @@ check_chosen() {
     state=$(printf '%s\n' "$description" | cut -d' ' -f3)
     if ! is_supported "$version" || [ "$state" = no-cpython ]; then
         echo "PYTHON=$PYTHON is Python $version; meterize runs on CPython $SUPPORTED." >&2
+        return 1
+    fi
+    if [ "$state" = free-threaded ]; then
+        echo "PYTHON=$PYTHON (Python $version) has no GIL; meterize runs on builds with one." >&2
         return 1
     fi
     if [ "$state" = no-pip ]; then
@@ -86,7 +97,7 @@ check_chosen() {
 if [ "${1:-}" = --all ]; then
     status=1
     for version in $SUPPORTED; do
-        path=$(find_version "$version") && printf '%s %s\n' "$version" "$path" && status=0
+        path=$(find_version "$version" || fetched "$version") && printf '%s %s\n' "$version" "$path" && status=0
     done
     exit $status
 fi
@@ -107,6 +118,6 @@ done
             echo "  $name here is $(printf '%s\n' "$description" | cut -d' ' -f1,3 | sed 's/ ok$//; s/ no-pip$/, without pip/')"
         fi
     done
-    echo "Install one, or name it: make … PYTHON=/path/to/python3.13"
+    echo "Install one, or name it: make … PYTHON=/path/to/python3.14"
 } >&2
 exit 1

@@ -76,6 +76,11 @@ def test_one_list_of_supported_versions(root: Path) -> None:
     classified = re.findall(r"Python :: (3\.\d+)", " ".join(project["classifiers"]))
     supported = [".".join(map(str, version)) for version in SUPPORTED]
     assert sorted(searched[1].split()) == sorted(classified) == sorted(supported)
+    sessions = re.search(r"^PYTHONS = (.+)$", (root / "noxfile.py").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    stages = re.search(r"^SUPPORTED=\((.+)\)$", (root / ".ci" / "run").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert sessions
+    assert stages
+    assert sorted(re.findall(r"3\.\d+", sessions[1])) == sorted(stages[1].split()) == sorted(supported)
 
 
 def test_no_committed_text_leads_out_of_the_clone(root: Path) -> None:

@@ -304,7 +304,7 @@ def test_another_version_of_python(lab, workshop, tmp_path, run, clean_variables
     pyenv = Path.home() / ".pyenv" / "versions"
     candidates = [
         path
-        for version in ("3.11", "3.12", "3.13")
+        for version in ("3.11", "3.12", "3.13", "3.14")
         if version != own
         for path in [*sorted(pyenv.glob(f"{version}.*/bin/python")), *filter(None, [shutil.which(f"python{version}")])]
     ]

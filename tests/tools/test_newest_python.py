@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 from collections.abc import Callable
@@ -71,8 +72,24 @@ def test_finds_the_newest_patch_among_pyenvs_versions(search: Search, tmp_path: 
     versions = tmp_path / "my pyenv" / "versions"
     put(versions / "3.12.9" / "bin" / "python", "3.12 9 ok")
     newest = put(versions / "3.12.10" / "bin" / "python", "3.12 10 ok")
-    put(versions / "3.14.0" / "bin" / "python", "3.14 0 ok")
+    put(versions / "3.15.0" / "bin" / "python", "3.15 0 ok")
     assert search(PYENV_ROOT=str(versions.parent)).stdout == f"{newest}\n"
+
+
+def test_what_was_fetched_is_one_of_all_and_nobodys_default(search: Search, folder: Path, tmp_path: Path) -> None:
+    """What was fetched is taken only if nothing about it has changed."""
+    for tool in ("sha256sum", "mkdir", "uname"):
+        (folder / tool).symlink_to(next(Path(place, tool) for place in ("/usr/bin", "/bin") if Path(place, tool).exists()))
+    place = tmp_path / "cache" / "meterize-tools" / "python3.14"
+    fetched = put(place / "usr" / "bin" / "python3.14", "3.14 0 ok")
+    digest = hashlib.sha256(fetched.read_bytes()).hexdigest()
+    (place / "SHA256SUMS").write_text(f"{digest}  usr/bin/python3.14\n")
+    plain = put(folder / "python3", "3.11 9 ok")
+    cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    assert search(**cache).stdout == f"{plain}\n"
+    assert search("--all", **cache).stdout == f"3.14 {fetched}\n3.11 {plain}\n"
+    put(fetched, "3.14 1 ok")
+    assert search("--all", **cache).stdout == f"3.11 {plain}\n"
 
 
 def test_overruled(search: Search, folder: Path) -> None:
@@ -84,9 +101,10 @@ def test_overruled(search: Search, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("answer", "complaint"),
     [
-        ("3.9 18 ok", "is Python 3.9; meterize runs on CPython 3.13 3.12 3.11"),
+        ("3.9 18 ok", "is Python 3.9; meterize runs on CPython 3.14 3.13 3.12 3.11"),
         ("3.13 0 no-cpython", "meterize runs on CPython"),
         ("3.13 0 no-pip", "has neither pip nor ensurepip"),
+        ("3.14 0 free-threaded", "has no GIL"),
     ],
 )
 def test_overruled_by_what_cannot_be_used(search: Search, folder: Path, answer: str, complaint: str) -> None:

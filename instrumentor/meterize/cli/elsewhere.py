@@ -65,7 +65,7 @@ def find_interpreter(python: Path) -> Path:
         raise TargetError(
             f"--python {python}: {name} {major}.{minor} is not supported",
             slug="interpreter-unsupported",
-            hint="meterize works on CPython 3.11 to 3.13.",
+            hint="meterize works on CPython 3.11 to 3.14.",
         )
     return found.absolute()
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from meterize.errors import TargetError
 
-SUPPORTED: Final = ((3, 11), (3, 12), (3, 13))
+SUPPORTED: Final = ((3, 11), (3, 12), (3, 13), (3, 14))
 
 _VERSION: Final = sys.version_info[:2]
 
@@ -56,11 +56,14 @@ CALL_ALWAYS_TAKES_KEYWORDS: Final = _VERSION >= (3, 14)
 
 
 def check_supported() -> None:
-    """Raise TargetError unless this interpreter is a CPython that meterize has been tested on."""
-    if IS_CPYTHON and CACHE_TAG and sys.version_info[:2] in SUPPORTED:
+    """Raise TargetError unless this interpreter is a CPython that meterize has been tested on.
+
+    Without the GIL, two threads that count in one slot lose uses: an inline hook is a load, an addition and a store.
+    """
+    if IS_CPYTHON and CACHE_TAG and sys.version_info[:2] in SUPPORTED and not IS_FREE_THREADED:
         return
     known = ", ".join(f"{major}.{minor}" for major, minor in SUPPORTED)
-    found = f"{sys.implementation.name} {sys.version.split()[0]}"
+    found = f"{sys.implementation.name} {sys.version.split()[0]}{', a build without the GIL' if IS_FREE_THREADED else ''}"
     raise TargetError(
         f"meterize rewrites the bytecode of CPython {known}; this interpreter is {found}.",
         slug="interpreter-unsupported",

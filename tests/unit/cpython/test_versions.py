@@ -23,7 +23,14 @@ def test_monitoring_is_where_it_is_said_to_be():
 @pytest.mark.parametrize("version", [(3, 10, 9), (3, 15, 0), (4, 0, 0)])
 def test_another_version_is_refused_with_what_is_known(monkeypatch, version):
     monkeypatch.setattr(sys, "version_info", version)
-    with pytest.raises(TargetError, match=r"3\.11, 3\.12, 3\.13") as caught:
+    with pytest.raises(TargetError, match=r"3\.11, 3\.12, 3\.13, 3\.14") as caught:
+        versions.check_supported()
+    assert caught.value.slug == "interpreter-unsupported"
+
+
+def test_a_build_without_the_gil_is_refused(monkeypatch):
+    monkeypatch.setattr(versions, "IS_FREE_THREADED", True)
+    with pytest.raises(TargetError, match="a build without the GIL") as caught:
         versions.check_supported()
     assert caught.value.slug == "interpreter-unsupported"
 
