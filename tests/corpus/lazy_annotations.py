@@ -30,7 +30,11 @@ def leaving(values):
             values = values[1:]
     # None of these reaches the end of a generator in a loop that hooks make longer than 255 units: from 3.13 on settrace reports
     # a StopIteration there, in any code, hooked or not, since it instruments the prefix of FOR_ITER and lets that specialize.
-    return any(value for value in (0, 1)), all(value for value in (1, 0)), tuple(value for value in values)
+    return (
+        any(value for value in (0, 1)),
+        all(value for value in (1, 0)),
+        tuple(value for value in values),
+    )
 
 
 class Annotated:
