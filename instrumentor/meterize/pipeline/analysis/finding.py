@@ -32,6 +32,7 @@ from meterize.slicing import select_tests, slice_feature
 
 from .compiled import name_compiled
 from .data_words import find_data_words
+from .generated import name_generators
 from .risk import find_unproven
 
 _ADVICE: Final = "Run analyze again with --refine to sort these tests by what they execute"
@@ -72,11 +73,7 @@ def find_feature(
     if refinement is not None and is_moved:
         runs = {"with": refinement.with_run, "without": refinement.without_run}
     choose = partial(_choose, package, feature, graphs, named)
-    advice = (
-        ()
-        if spots
-        else explain_veil(as_selected["with"], as_selected["without"], _eligible(graphs.of(as_selected["with"]), feature))
-    )
+    advice = () if spots else _veil(feature, as_selected, graphs)
     if refinement is not None:
         more = doubt(refinement) if is_moved else (*explain(refinement), _foretell(refinement, choose))
         advice = (*advice, *more)
@@ -91,8 +88,9 @@ def find_feature(
         )
     plan = _plan(package, feature, runs, feature_slice, selection, choice, advice)
     points = tuple(_with_risk(point, runs, feature_slice, graphs) for point in plan.hook_points)
+    generated = name_generators(feature_slice.union, graphs.code)
     return Finding(
-        plan=dataclasses.replace(plan, hook_points=points),
+        plan=dataclasses.replace(plan, hook_points=points, warnings=(*plan.warnings, *generated)),
         runs=runs,
         feature_slice=feature_slice,
         refinement=refinement if is_moved else None,
@@ -114,6 +112,10 @@ def _refine(
     known = graphs.of(runs["with"])
     eligible = _eligible(known, feature)
     return refine(runs["with"], runs["without"], eligible, [(graph.code, block) for graph, block in spots])
+
+
+def _veil(feature: Feature, runs: Mapping[str, CoverageRecord], graphs: Graphs) -> tuple[str, ...]:
+    return explain_veil(runs["with"], runs["without"], _eligible(graphs.of(runs["with"]), feature))
 
 
 def _eligible(graphs: Mapping[CodeId, ControlFlowGraph], feature: Feature) -> dict[CodeId, ControlFlowGraph]:
@@ -163,8 +165,9 @@ def _choose(
             max_hooks=feature.guidance.max_hooks,
         )
     except NothingFound as error:
-        nearest = describe_nearest(users, others, graphs.of(runs["with"]))
-        error.details = (*error.details, *find_data_words(graphs.code, feature), *name_compiled(package), *nearest)
+        known = graphs.of(runs["with"])
+        said = (*find_data_words(graphs.code, feature), *name_compiled(package), *name_generators(known, graphs.code))
+        error.details = (*error.details, *said, *describe_nearest(users, others, known))
         raise
     return feature_slice, selection, choice
 
