@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 
@@ -26,7 +27,14 @@ def main() -> int:
         print(f"make test: {error}", file=sys.stderr)
         return 1
     command = [str(python), "-m", "pytest", "-q", "-n", WORKERS, "--dist", "loadfile", *shlex.split(os.environ.get("ARGS", ""))]
+    _listen_to_signals()
     return subprocess.run(command, cwd=ROOT, env=clean_variables(), check=False).returncode
+
+
+def _listen_to_signals() -> None:
+    """A shell starts what runs in its background deaf to Ctrl-C, nohup to hang-ups; some tests are about being interrupted."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 if __name__ == "__main__":
