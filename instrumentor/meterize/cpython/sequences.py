@@ -169,11 +169,7 @@ def call_once(hook_id: str) -> tuple[Step, ...]:
 def mark_probe(number: int) -> tuple[Step, ...]:
     """``__meterize_probes__[number] = 1``, without a call: whatever is raised in there is its own, and is dropped."""
     return (
-        Step(opcode="NOP"),
-        _load_const(1, _ABSENT),
-        _load_global(PROBES, _ABSENT),
-        _load_const(number, _ABSENT),
-        Step(opcode="STORE_SUBSCR", guard=_ABSENT),
+        *_marking(number),
         Step(opcode="JUMP_FORWARD", jump=NEXT),
         *_UNWINDING,
         *_DROPPING,
@@ -183,17 +179,23 @@ def mark_probe(number: int) -> tuple[Step, ...]:
 def mark_entry(number: int) -> tuple[Step, ...]:
     """As ``mark_probe``, and ``__meterize_entries__[number]``, which calls somebody until it knows the number."""
     return (
-        Step(opcode="NOP"),
-        _load_const(1, _ABSENT),
-        _load_global(PROBES, _ABSENT),
-        _load_const(number, _ABSENT),
-        Step(opcode="STORE_SUBSCR", guard=_ABSENT),
+        *_marking(number),
         _load_global(ENTRIES, _ABSENT),
         _load_const(number, _FILTER),
         _subscript(_FILTER),
         Step(opcode="POP_TOP", guard=_FILTER),
         Step(opcode="JUMP_FORWARD", jump=NEXT),
         *_GUARDING,
+    )
+
+
+def _marking(number: int) -> tuple[Step, ...]:
+    return (
+        Step(opcode="NOP"),
+        _load_const(1, _ABSENT),
+        _load_global(PROBES, _ABSENT),
+        _load_const(number, _ABSENT),
+        Step(opcode="STORE_SUBSCR", guard=_ABSENT),
     )
 
 

@@ -8,6 +8,7 @@ from operator import or_
 from typing import Final
 
 from meterize.errors import NothingFound
+from meterize.model.enumeration import first_few
 from meterize.model.feature import Charge
 from meterize.model.plan import Fires
 from meterize.model.slice import FeatureSlice, size
@@ -185,5 +186,4 @@ def _who(count: int, of: int, one: str, many: str) -> str:
 
 
 def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
+    return first_few(names, _SHOWN)

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from meterize.model.code import CodeId
-from meterize.model.coverage import CoverageRecord, Outcome, TestRecord
+from meterize.model.coverage import CoverageRecord, TestRecord
+from meterize.model.enumeration import first_few
 from meterize.model.flow import Block, ControlFlowGraph
 
 from .search import Score, Search, kulczynski, union_of
-from .spots import Spot, Tests, find_spots, named_spots
+from .spots import Spot, Tests, both_sides, find_spots, named_spots
 
 _SHOWN: Final = 4
 
@@ -51,14 +52,11 @@ def refine(
     ``graphs`` are those of the code objects that the feature tests execute. Where the user has ``named`` the places, whoever
     executes one of them uses the feature.
     """
-    shared = {test.id for test in without_run.tests}
-    feature = [test for test in with_run.tests if with_run.proves(test) and test.id not in shared]
-    rest = [test for test in without_run.tests if test.outcome is not Outcome.SKIPPED]
-    places = find_spots([*feature, *rest], without_run.outside, graphs)
+    feature, rest = both_sides(with_run, without_run)
+    tests = [*feature, *rest]
+    places = named_spots(tests, named) if named else find_spots(tests, without_run.outside, graphs)
     asked = (1 << len(feature)) - 1
-    if named:
-        places = named_spots([*feature, *rest], named)
-    sorting = Search(places, everyone=len(feature) + len(rest), score=score)
+    sorting = Search(places, everyone=len(tests), score=score)
     ways = list(places) if named else sorting.settle(asked)
     users = union_of(ways)
     if users in (0, asked):
@@ -105,8 +103,7 @@ def _count(tests: Sequence[str]) -> str:
 
 
 def _some(tests: Sequence[str]) -> str:
-    more = f" and {len(tests) - _SHOWN} more" if len(tests) > _SHOWN else ""
-    return f"({', '.join(tests[:_SHOWN])}{more})"
+    return f"({first_few(tests, _SHOWN)})"
 
 
 def _evidence(way: Tests, asked: Tests, place: Spot, score: float) -> Evidence:

@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import TypeAlias
 
 from meterize.model.code import PRIVATE, CodeId, InstructionMask
-from meterize.model.coverage import Executed, TestRecord
+from meterize.model.coverage import CoverageRecord, Executed, Outcome, TestRecord
 from meterize.model.flow import Block, ControlFlowGraph
 
 Tests: TypeAlias = int
@@ -61,6 +61,13 @@ class Spot:
         end = 8 * len(members)
         taken = [turn for test, turn in self.turns if test < end and members[test >> 3] >> (test & 7) & 1]
         return fmean(taken or [inf])
+
+
+def both_sides(with_run: CoverageRecord, without_run: CoverageRecord) -> tuple[list[TestRecord], list[TestRecord]]:
+    """The tests of either side as the user selected them; one of both runs is one of the rest."""
+    shared = {test.id for test in without_run.tests}
+    feature = [test for test in with_run.tests if with_run.proves(test) and test.id not in shared]
+    return feature, [test for test in without_run.tests if test.outcome is not Outcome.SKIPPED]
 
 
 def find_spots(tests: Sequence[TestRecord], outside: Executed, graphs: Mapping[CodeId, ControlFlowGraph]) -> dict[Tests, Spot]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from meterize.model.code import CodeId
-from meterize.model.coverage import CoverageRecord, Outcome
+from meterize.model.coverage import CoverageRecord
 from meterize.model.flow import ControlFlowGraph
 
 from .search import is_thin, kulczynski
-from .spots import Tests, find_spots
+from .spots import Tests, both_sides, find_spots
 
 
 def explain_veil(
@@ -20,9 +20,8 @@ def explain_veil(
     veiled = {code: graph for code, graph in graphs.items() if code in outside and graph.is_function}
     if not veiled:
         return ()
-    shared = {test.id for test in without_run.tests}
-    feature = [test for test in with_run.tests if with_run.proves(test) and test.id not in shared]
-    tests = [*feature, *(test for test in without_run.tests if test.outcome is not Outcome.SKIPPED)]
+    feature, rest = both_sides(with_run, without_run)
+    tests = [*feature, *rest]
     asked = (1 << len(feature)) - 1
     spots = find_spots(tests, {}, veiled)
     score, best = max(((_rate(asked, met), met) for met in spots), default=(0.0, 0))

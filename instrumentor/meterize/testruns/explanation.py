@@ -8,6 +8,7 @@ from collections.abc import Sequence, Set
 
 from meterize.errors import TestsError
 from meterize.model.coverage import Outcome
+from meterize.model.enumeration import first_few
 from meterize.model.package import Package
 
 from .session import Session
@@ -46,7 +47,7 @@ def require_success(session: Session, tests: Tests, *, allow_failures: bool = Fa
         return ()
     outcomes = Counter(outcome for _, outcome in tests)
     failed = [test for test, outcome in tests if outcome is Outcome.FAILED] if not tests.is_script else []
-    names = f"{', '.join(failed[:_SHOWN])}{f' and {len(failed) - _SHOWN} more' if len(failed) > _SHOWN else ''}"
+    names = first_few(failed, _SHOWN)
     few = 0 < len(failed) < outcomes[Outcome.PASSED]
     hardly_any = few and code == _TESTS_FAILED and len(failed) * _HARDLY_ANY <= outcomes.total()
     if hardly_any or (allow_failures and few and code > 0):

@@ -12,8 +12,9 @@ from meterize.cpython.versions import CACHE_TAG
 from meterize.errors import MeterizeError, NothingFound
 from meterize.model.code import CodeId
 from meterize.model.coverage import CoverageRecord, Executed
+from meterize.model.enumeration import first_few
 from meterize.model.feature import Feature, Policy
-from meterize.model.flow import Block, ControlFlowGraph
+from meterize.model.flow import ControlFlowGraph
 from meterize.model.package import Package
 from meterize.model.plan import HookPlan, HookPoint, Selection
 from meterize.model.slice import FeatureSlice, size
@@ -39,7 +40,7 @@ _ADVICE: Final = "Run analyze again with --refine to sort these tests by what th
 _SHOWN: Final = 3
 
 
-_Chosen: TypeAlias = tuple[FeatureSlice, Selection, Choice]
+_Chosen: TypeAlias = tuple[Selection, Choice]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,21 +65,23 @@ def find_feature(
     ``accept`` is asked whether tests that sit on the wrong side, judged by what they execute, may be moved; where it declines,
     the plan's warnings say which. Raises NothingFound, TestsError, UsageError.
     """
-    slice_feature(runs["with"], runs["without"])  # refuses swapped or equal runs, which no sorting can mend
+    feature_slice = slice_feature(runs["with"], runs["without"])  # refuses swapped or equal runs: no sorting can mend those
     named = _named_graphs(feature, package, graphs)
     spots = [find_named(spot, named) for spot in feature.guidance.at]
-    refinement = _refine(feature, runs, graphs, spots)
+    eligible = _eligible(graphs.of(runs["with"]), feature)
+    refinement = refine(runs["with"], runs["without"], eligible, [(graph.code, block) for graph, block in spots])
     is_moved = refinement is not None and accept(refinement)
-    as_selected = runs
+    advice = () if spots else explain_veil(runs["with"], runs["without"], eligible)
     if refinement is not None and is_moved:
         runs = {"with": refinement.with_run, "without": refinement.without_run}
     choose = partial(_choose, package, feature, graphs, named)
-    advice = () if spots else _veil(feature, as_selected, graphs)
     if refinement is not None:
         more = doubt(refinement) if is_moved else (*explain(refinement), _foretell(refinement, choose))
         advice = (*advice, *more)
     try:
-        feature_slice, selection, choice = choose(runs)
+        if is_moved:
+            feature_slice = slice_feature(runs["with"], runs["without"])
+        selection, choice = choose(runs, feature_slice)
     except MeterizeError as error:
         error.details = (*error.details, *advice)
         raise
@@ -103,21 +106,6 @@ def _named_graphs(feature: Feature, package: Package, graphs: Graphs) -> dict[Co
     return graphs.all([code for file in files for code in graphs.code.codes(file)])
 
 
-def _refine(
-    feature: Feature,
-    runs: Mapping[str, CoverageRecord],
-    graphs: Graphs,
-    spots: list[tuple[ControlFlowGraph, Block]],
-) -> Refinement | None:
-    known = graphs.of(runs["with"])
-    eligible = _eligible(known, feature)
-    return refine(runs["with"], runs["without"], eligible, [(graph.code, block) for graph, block in spots])
-
-
-def _veil(feature: Feature, runs: Mapping[str, CoverageRecord], graphs: Graphs) -> tuple[str, ...]:
-    return explain_veil(runs["with"], runs["without"], _eligible(graphs.of(runs["with"]), feature))
-
-
 def _eligible(graphs: Mapping[CodeId, ControlFlowGraph], feature: Feature) -> dict[CodeId, ControlFlowGraph]:
     """Without what the user excludes, and what the package ships for tests: no use is noticed there in production."""
     return {
@@ -127,18 +115,18 @@ def _eligible(graphs: Mapping[CodeId, ControlFlowGraph], feature: Feature) -> di
     }
 
 
-def _foretell(refinement: Refinement, choose: Callable[[Mapping[str, CoverageRecord]], _Chosen]) -> str:
+def _foretell(refinement: Refinement, choose: Callable[[Mapping[str, CoverageRecord], FeatureSlice], _Chosen]) -> str:
     """What the user would get for sorting the tests."""
     try:
-        _, selection, choice = choose({"with": refinement.with_run, "without": refinement.without_run})
+        feature_slice = slice_feature(refinement.with_run, refinement.without_run)
+        selection, choice = choose({"with": refinement.with_run, "without": refinement.without_run}, feature_slice)
     except MeterizeError:
         return f"{_ADVICE}."
     places = [f"{point.code.qualname} ({point.code.file}:{point.line})" for point in choice.hook_points]
-    more = f" and {len(places) - _SHOWN} more" if len(places) > _SHOWN else ""
     total = len(selection.feature_tests)
     noticed = total - len(choice.uncovered)
     who = f"all {total}" if noticed == total else f"{noticed} of {total}"
-    return f"{_ADVICE}: it would hook {', '.join(places[:_SHOWN])}{more}, which {who} feature tests would pass, and no other."
+    return f"{_ADVICE}: it would hook {first_few(places, _SHOWN)}, which {who} feature tests would pass, and no other."
 
 
 def _choose(
@@ -147,8 +135,8 @@ def _choose(
     graphs: Graphs,
     named: Mapping[CodeId, ControlFlowGraph],
     runs: Mapping[str, CoverageRecord],
+    feature_slice: FeatureSlice,
 ) -> _Chosen:
-    feature_slice = slice_feature(runs["with"], runs["without"])
     selection = select_tests(runs["with"], runs["without"])
     unique = graphs.all(feature_slice.union)
     eligible = _eligible(unique, feature)
@@ -169,7 +157,7 @@ def _choose(
         said = (*find_data_words(graphs.code, feature), *name_compiled(package), *name_generators(known, graphs.code))
         error.details = (*error.details, *said, *describe_nearest(users, others, known))
         raise
-    return feature_slice, selection, choice
+    return selection, choice
 
 
 def _executed(run: CoverageRecord, tests: tuple[str, ...]) -> dict[str, Executed]:

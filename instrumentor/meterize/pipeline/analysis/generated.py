@@ -8,6 +8,7 @@ from typing import Final
 from meterize.cpython.identity import kind
 from meterize.cpython.mentions import globals_and_attributes
 from meterize.model.code import CodeId
+from meterize.model.enumeration import first_few
 from meterize.pipeline.sources import PackageCode
 
 _COMPILERS: Final = frozenset({"compile", "eval", "exec"})
@@ -19,10 +20,9 @@ def name_generators(executed: Iterable[CodeId], code: PackageCode) -> tuple[str,
     found = [name for name in sorted(executed) if _generates(name, code)]
     if not found:
         return ()
-    names = ", ".join(f"{name.qualname} ({name.file}:{name.first_line})" for name in found[:_SHOWN])
-    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    names = first_few([f"{name.qualname} ({name.file}:{name.first_line})" for name in found], _SHOWN)
     sentence = (
-        f"code that is compiled at run time can carry no hook, and is not measured; {names}{more} may make some: if the feature"
+        f"code that is compiled at run time can carry no hook, and is not measured; {names} may make some: if the feature"
         " lies there, hook what makes or calls it (--at MODULE:QUALNAME)"
     )
     return (sentence,)

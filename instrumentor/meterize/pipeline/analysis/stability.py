@@ -9,6 +9,7 @@ from typing import Final
 
 from meterize.model.code import CodeId, InstructionMask
 from meterize.model.coverage import CoverageRecord, Executed, Outcome, TestRecord
+from meterize.model.enumeration import first_few
 
 _SHOWN: Final = 4
 _RANK: Final = (Outcome.SKIPPED, Outcome.PASSED, Outcome.FAILED)
@@ -27,11 +28,10 @@ def take_together(name: str, runs: Sequence[CoverageRecord]) -> CoverageRecord:
     flickering = [test.id for test in tests if test.flickers]
     warnings = [warning for run in runs for warning in run.warnings]
     if flickering:
-        more = f" and {len(flickering) - _SHOWN} more" if len(flickering) > _SHOWN else ""
-        named = ", ".join(flickering[:_SHOWN])
+        named = first_few(flickering, _SHOWN)
         warnings.append(
             f"{name}: {len(flickering)} of {len(tests)} tests do not execute the same in each of {len(runs)} orders; what"
-            f" flickers proves no feature ({named}{more})"
+            f" flickers proves no feature ({named})"
         )
     return dataclasses.replace(
         runs[0],
