@@ -6,14 +6,13 @@ import importlib.metadata
 import json
 import shutil
 import subprocess
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 import meterize
 
-TOOL = ("click", "rich", "markdown-it-py", "mdurl", "pygments", "networkx", "coverage", "bytecode", "typing-extensions")
+TOOL = ("click", "rich", "markdown-it-py", "mdurl", "pygments", "coverage")
 
 TARGETS = {
     "click": (
@@ -23,10 +22,6 @@ TARGETS = {
     "rich": (
         "from rich.console import Console\nfrom rich.text import Text\nText('x').append('y')\nconsole = Console()\n{use}\n",
         "console.print('x')",
-    ),
-    "networkx": (
-        "import networkx\ngraph = networkx.DiGraph([(1, 2), (1, 3)])\nlist(networkx.bfs_edges(graph, 1))\n{use}\n",
-        "networkx.immediate_dominators(graph, 1)",
     ),
     "coverage": (
         "import coverage\ndata = coverage.CoverageData(no_disk=True)\ndata.set_context('x')\n{use}\n",
@@ -41,8 +36,7 @@ def shared_workshop(workshop, tmp_path_factory, make_lab, install):
     """The greenhouse beside the tool and all its dependencies, as after `pip install meterize`; all was used once before."""
     lab = make_lab(workshop, tmp_path_factory.mktemp("shared") / "lab")
     for name in TOOL:
-        with suppress(importlib.metadata.PackageNotFoundError):  # typing-extensions, where nobody needs it
-            copy_distribution(importlib.metadata.distribution(name), lab.site)
+        copy_distribution(importlib.metadata.distribution(name), lab.site)
     origin = Path(meterize.__file__).parent
     files = []
     for folder in (origin, next(path for path in _hooks_folders(origin) if path.is_dir())):
@@ -94,9 +88,7 @@ def spooled(lab):
     return [json.loads(line) for path in lab.spool.glob("*.jsonl") for line in path.read_text().splitlines()]
 
 
-@pytest.mark.parametrize(
-    ("name", "policy"), [("click", "every"), ("rich", "once"), ("networkx", "every"), ("coverage", "once")]
-)
+@pytest.mark.parametrize(("name", "policy"), [("click", "every"), ("rich", "once"), ("coverage", "every")])
 def test_the_tool_never_counts_itself(shared, snapshot_of, name, policy):
     lab = shared
     program, use = TARGETS[name]
@@ -113,7 +105,7 @@ def test_the_tool_never_counts_itself(shared, snapshot_of, name, policy):
     for words in (["status"], ["usage", "--json"], ["strip", "nothing"], ["instrument", plan, "--policy", policy]):
         ran = lab.meterize(*words, **environment)
         assert ran.code == (4 if "nothing" in words else 0), ran
-    if name in ("networkx", "coverage"):
+    if name == "coverage":
         analyzed = lab.analyze("irrigation", "--data", lab.work / "data.db", **environment)
         assert analyzed.code == 0, analyzed
     assert spooled(lab) == []

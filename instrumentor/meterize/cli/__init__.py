@@ -12,7 +12,7 @@ INTERRUPTED = 130
 
 def main(search_path: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code; ``search_path`` is where the target's packages are, if not ``sys.path``."""
-    # The tool's own process never counts, even where click, rich, networkx or coverage are metered themselves: with this entry
+    # The tool's own process never counts, even where click, rich or coverage are metered themselves: with this entry
     # the arming prologue of a rewritten module finds no runtime, which it takes for "unmetered". Before any third-party import.
     sys.modules["meterize_hooks"] = None  # type: ignore[assignment]
     # Records and graphs are kept to the end, and looking through them for garbage every 700 objects takes a tenth of the time.

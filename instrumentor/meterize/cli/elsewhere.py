@@ -17,9 +17,7 @@ from typing import NoReturn
 
 from meterize.errors import TargetError
 
-LENT = ("meterize", "meterize_hooks", "click", "rich", "networkx", "coverage", "bytecode", "markdown_it", "mdurl", "pygments",
-        "typing_extensions")  # fmt: skip
-"""``typing_extensions`` is needed by bytecode before 3.13 and may be absent after."""
+LENT = ("meterize", "meterize_hooks", "click", "rich", "coverage", "markdown_it", "mdurl", "pygments")
 
 
 def asked_for(arguments: Sequence[str]) -> Path | None:

@@ -5,31 +5,23 @@ Nodes are 0 … n−1 and node 0 is the entry; ``edges[node]`` are its successor
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import reduce
 from typing import TypeAlias
 
-import networkx  # type: ignore[import-untyped]
-
 Edges: TypeAlias = Sequence[Collection[int]]
-
-_EXIT = -1
 
 
 def immediate_dominators(edges: Edges) -> list[int | None]:
     """The immediate dominator of each node; None for the entry and for what cannot be reached."""
-    graph = networkx.DiGraph()
-    graph.add_node(0)
-    graph.add_edges_from((node, successor) for node, successors in enumerate(edges) for successor in successors)
-    return _immediate(graph, 0, len(edges))
+    return _immediate(edges, 0)
 
 
 def immediate_post_dominators(edges: Edges, exits: Collection[int]) -> list[int | None]:
     """The immediate post-dominator of each node; None where that is the end itself, or where no exit can be reached."""
-    graph = networkx.DiGraph()
-    graph.add_node(_EXIT)
-    graph.add_edges_from((_EXIT, node) for node in exits)
-    graph.add_edges_from((successor, node) for node, successors in enumerate(edges) for successor in successors)
-    return [None if parent == _EXIT else parent for parent in _immediate(graph, _EXIT, len(edges))]
+    end = len(edges)
+    backwards: list[list[int]] = [*_predecessors(edges), list(exits)]
+    return [None if parent == end else parent for parent in _immediate(backwards, end)[:end]]
 
 
 def loop_depths(edges: Edges, dominators: Sequence[int | None]) -> list[int]:
@@ -58,10 +50,58 @@ def dominates(dominators: Sequence[int | None], upper: int, lower: int) -> bool:
     return node == upper
 
 
-def _immediate(graph: networkx.DiGraph, start: int, count: int) -> list[int | None]:
-    parents = networkx.immediate_dominators(graph, start)
-    # Up to networkx 3.5 the start is its own dominator, later it has none.
-    return [None if node == start else parents.get(node) for node in range(count)]
+def _immediate(edges: Edges, start: int) -> list[int | None]:
+    """Cooper, Harvey, Kennedy, A Simple, Fast Dominance Algorithm (2001), figure 3."""
+    order = _postorder(edges, start)
+    rank = {node: number for number, node in enumerate(order)}
+    predecessors = _predecessors(edges)
+    parents = {start: start}
+    changed = True
+    while changed:
+        changed = False
+        for node in reversed(order[:-1]):
+            known = [other for other in predecessors[node] if other in parents]
+            parent = reduce(lambda one, other: _meeting(parents, rank, one, other), known)
+            if parents.get(node) != parent:
+                parents[node] = parent
+                changed = True
+    del parents[start]
+    return [parents.get(node) for node in range(len(edges))]
+
+
+def _meeting(parents: Mapping[int, int], rank: Mapping[int, int], one: int, other: int) -> int:
+    """Where the ways up to the start join: ``rank`` grows upwards."""
+    while one != other:
+        if rank[one] < rank[other]:
+            one = parents[one]
+        else:
+            other = parents[other]
+    return one
+
+
+def _postorder(edges: Edges, start: int) -> list[int]:
+    """What can be reached from ``start``, each node behind all that a search in depth finds below it."""
+    found: list[int] = []
+    seen = {start}
+    pending = [(start, iter(edges[start]))]
+    while pending:
+        node, others = pending[-1]
+        below = next((other for other in others if other not in seen), None)
+        if below is None:
+            found.append(node)
+            pending.pop()
+        else:
+            seen.add(below)
+            pending.append((below, iter(edges[below])))
+    return found
+
+
+def _predecessors(edges: Edges) -> list[list[int]]:
+    found: list[list[int]] = [[] for _ in edges]
+    for node, successors in enumerate(edges):
+        for successor in successors:
+            found[successor].append(node)
+    return found
 
 
 def _natural_loop(head: int, tails: Sequence[int], predecessors: Sequence[Sequence[int]]) -> set[int]:

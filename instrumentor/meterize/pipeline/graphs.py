@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from meterize.flow import build_graph
 from meterize.model.code import CodeId
 from meterize.model.coverage import CoverageRecord
 from meterize.model.flow import ControlFlowGraph
@@ -24,8 +25,6 @@ class Graphs:
 
     def all(self, names: Iterable[CodeId]) -> dict[CodeId, ControlFlowGraph]:
         """Those of the code objects named."""
-        from meterize.flow import build_graph  # brings networkx: a quarter of the start-up of commands that need no graph
-
         for name in names:
             if name not in self._built and name in (codes := self.code.codes(name.file)):
                 self._built[name] = build_graph(name.file, codes[name])

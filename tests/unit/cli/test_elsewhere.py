@@ -67,7 +67,7 @@ def test_programs_that_are_no_interpreter_for_us(tmp_path: Path, answer: str, sl
 
 
 def test_a_bare_interpreter_can_import_all_that_is_lent() -> None:
-    modules = "meterize.cli.app, meterize.pipeline.analysis.analyze, networkx"
+    modules = "meterize.cli.app, meterize.pipeline.analysis.analyze, coverage"
     program = f"import sys, json; sys.path[:0] = json.loads(sys.argv[1]); import {modules}"
     done = subprocess.run(
         [find_interpreter(Path(sys.executable)), "-S", "-c", program, json.dumps(lent_paths())],

@@ -1,8 +1,7 @@
-"""Why ``bytecode`` reads for us and never writes: its plain round trip of this function crashes the interpreter.
+"""Why emission is ours and not the library ``bytecode``'s: its plain round trip of this function crashes the interpreter.
 
-When the second test fails because the child no longer crashes, the library has been mended. Then: raise the lower bound of its
-version in pyproject.toml, delete this file, and weigh whether our own emission is still worth keeping (byte-identity was the
-other reason: see test_round_trip.py).
+When the second test fails because the child no longer crashes, the library has been mended. Then delete this file, and weigh
+whether our own emission is still worth keeping (byte-identity was the other reason: see test_round_trip.py).
 """
 
 from __future__ import annotations
