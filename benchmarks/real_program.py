@@ -1,4 +1,4 @@
-"""The process of real_programs.py that runs one program of pyperformance, its modules taken from .pyc files that were made before.
+"""The process of real_programs.py that runs one program of pyperformance, with modules that were compiled before.
 
     real_program.py SCRIPT FOLDER list               the modules that it imports, as JSON
     real_program.py SCRIPT FOLDER time ROUNDS        CPU seconds a turn, in so many rounds, as JSON

@@ -33,8 +33,8 @@ from meterize.rewriting import rewrite_module
 
 PROGRAMS = (
     "async_generators", "chaos", "comprehensions", "coroutines", "deepcopy", "deltablue", "fannkuch", "float", "generators",
-    "go", "hexiom", "json_dumps", "logging", "mdp", "meteor_contest", "nbody", "nqueens", "pathlib", "pprint", "pyflate", "raytrace",
-    "regex_compile", "richards", "richards_super", "scimark", "spectral_norm", "telco", "typing_runtime_protocols",
+    "go", "hexiom", "json_dumps", "logging", "mdp", "meteor_contest", "nbody", "nqueens", "pathlib", "pprint", "pyflate",
+    "raytrace", "regex_compile", "richards", "richards_super", "scimark", "spectral_norm", "telco", "typing_runtime_protocols",
     "unpack_sequence", "xml_etree",
 )  # fmt: skip
 """Those that need nothing but the standard library and no other process, and whose work is Python's."""
