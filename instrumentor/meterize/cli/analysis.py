@@ -93,7 +93,10 @@ def _show_feature(found: Analysis) -> None:
     for moved, side in ((tests.moved_to_feature, "feature"), (tests.moved_to_rest, "rest")):
         if moved:
             names = ", ".join(moved[:SHOWN_TESTS]) + (" …" if len(moved) > SHOWN_TESTS else "")
-            console.print(f"{len(moved)} tests moved to the {side}, by what they execute: {escape(names)}", soft_wrap=True)
+            console.print(
+                f"{len(moved)} test{'s' * (len(moved) != 1)} moved to the {side}, by what they execute: {escape(names)}",
+                soft_wrap=True,
+            )
     console.print(_functions_table(found))
     show_sources(console, found)
     show_groups(console, found)

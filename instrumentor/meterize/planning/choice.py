@@ -19,7 +19,7 @@ from .candidates import Candidate, find_candidates
 from .entrances import Entrances
 from .hitting_set import minimum_hitting_set
 from .places import TestMask
-from .reasons import explain, nothing_unique, warn
+from .reasons import explain, hardly_unique, nothing_unique, warn
 
 _FEWEST: Final = 2
 _FEW: Final = 0.1
@@ -48,7 +48,7 @@ def choose_hook_points(
     named: Sequence[Candidate] = (),
     max_hooks: int | None = None,
 ) -> Choice:
-    """The fewest places that notice every feature test that can be noticed, and no rest test.
+    """The fewest places that notice every feature test that can be noticed, and no rest test; at least half of the former.
 
     On success the work is chosen by where it begins, just the same, and its ends are hooked: tests that only show how it fails
     are not noticed.
@@ -63,6 +63,8 @@ def choose_hook_points(
         raise nothing_unique(feature_slice, distribution, charge)
     count, most = len(executed_tests), size(feature_slice.union)
     own = _cheapest(candidates, _common(entrances, count), entrances, count, most)
+    if not named and 2 * reduce(or_, (candidate.tests for candidate in own)).bit_count() < count:
+        raise hardly_unique(own, executed_tests)
     chosen = list(named) or _bounded(own, candidates, max_hooks)
     places = [(candidate, place) for candidate in chosen for place in candidate.places]
     hook_points = tuple(

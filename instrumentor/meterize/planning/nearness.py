@@ -17,11 +17,19 @@ _SHOWN: Final = 3
 def describe_nearest(
     feature_tests: Mapping[str, Executed], rest_tests: Mapping[str, Executed], graphs: Mapping[CodeId, ControlFlowGraph]
 ) -> tuple[str, ...]:
-    """The functions that most feature tests and fewest rest tests enter, in words, with what to write behind ``--at``."""
+    """The functions that agree best with the selection, in words, with what to write behind ``--at``.
+
+    Agreement is the geometric mean of two shares: of the feature tests, those that enter the function; of the tests that enter
+    it, those of the feature (Ochiai, 1957). So what everybody enters comes last, whoever shares it with the feature.
+    """
     counts = {code: _count(code, feature_tests.values()) for code, graph in graphs.items() if graph.is_function}
     entered = [code for code, count in counts.items() if count]
     others = {code: _count(code, rest_tests.values()) for code in entered}
-    nearest = sorted(entered, key=lambda code: (-counts[code], others[code], code.obscurity, code))
+
+    def agreement(code: CodeId) -> float:
+        return counts[code] / len(feature_tests) * counts[code] / (counts[code] + others[code])
+
+    nearest = sorted(entered, key=lambda code: (-agreement(code), code.obscurity, code))
     public = [code for code in nearest if code.obscurity <= 1] or nearest
     return tuple(_sentences(public[:_SHOWN], counts, others, len(feature_tests), len(rest_tests)))
 

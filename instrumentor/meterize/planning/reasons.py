@@ -106,6 +106,17 @@ def nothing_unique(feature_slice: FeatureSlice, distribution: str, charge: Charg
     )
 
 
+def hardly_unique(chosen: Sequence[Candidate], tests: Sequence[str]) -> NothingFound:
+    """The error for a feature of which only accidents are its own: most uses would go unnoticed."""
+    noticed = reduce(or_, (candidate.tests for candidate in chosen)).bit_count()
+    return NothingFound(
+        f"only {_who(noticed, len(tests), 'runs', 'run')} anything that is the feature's own: most uses would go unnoticed",
+        slug="hardly-unique",
+        hint="Tests of --without use the feature, or tests of --with don't. Sort them, or name the nearest place with --at.",
+        details=tuple(f"found: {_where(one)}, by {_some(_names(tests, one.tests))}" for one in chosen[:_SHOWN]),
+    )
+
+
 def _strangers(chosen: Sequence[Candidate], tests: Sequence[str]) -> Iterator[str]:
     strangers = _names(tests, ~reduce(or_, (candidate.tests for candidate in chosen)))
     if strangers:
