@@ -9,7 +9,7 @@ from typing import Final
 
 from .errors import TestsError, UsageError
 from .model.code import CodeId, InstructionMask
-from .model.coverage import CoverageRecord, Executed, Outcome
+from .model.coverage import CoverageRecord, Executed, Outcome, unite
 from .model.plan import Selection
 from .model.slice import FeatureSlice
 
@@ -113,11 +113,7 @@ def _by_test(run: CoverageRecord, name: str) -> dict[str, Executed]:
 
 
 def _union(many: Iterable[Executed]) -> dict[CodeId, InstructionMask]:
-    whole: dict[CodeId, InstructionMask] = {}
-    for executed in many:
-        for code, mask in executed.items():
-            whole[code] = whole.get(code, 0) | mask
-    return {code: mask for code, mask in whole.items() if mask}
+    return {code: mask for code, mask in unite(many).items() if mask}
 
 
 def _difference(executed: Executed, taken: Mapping[CodeId, InstructionMask]) -> dict[CodeId, InstructionMask]:

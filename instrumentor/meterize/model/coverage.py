@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, TypeAlias
@@ -11,6 +11,15 @@ from .code import CodeId, InstructionMask
 
 Executed: TypeAlias = Mapping[CodeId, InstructionMask]
 """The executed instructions of each code object that ran at all."""
+
+
+def unite(many: Iterable[Executed]) -> dict[CodeId, InstructionMask]:
+    """All that is executed in some of them."""
+    whole: dict[CodeId, InstructionMask] = {}
+    for executed in many:
+        for code, mask in executed.items():
+            whole[code] = whole.get(code, 0) | mask
+    return whole
 
 
 class Outcome(StrEnum):

@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from meterize.model.code import CodeId, InstructionMask
-from meterize.model.coverage import CoverageRecord
+from meterize.model.coverage import CoverageRecord, unite
 
 
 def leave_out(run: CoverageRecord, own: CoverageRecord) -> CoverageRecord:
@@ -19,15 +18,11 @@ def merge(runs: Sequence[CoverageRecord]) -> CoverageRecord:
     """Several runs as one."""
     if len(runs) == 1:
         return runs[0]
-    outside: dict[CodeId, InstructionMask] = {}
-    for run in runs:
-        for code, mask in run.outside.items():
-            outside[code] = outside.get(code, 0) | mask
     return dataclasses.replace(
         runs[0],
         command=" && ".join(f"({run.command})" for run in runs),
         tests=tuple(test for run in runs for test in run.tests),
-        outside=outside,
+        outside=unite(run.outside for run in runs),
         exit_code=next((run.exit_code for run in runs if run.exit_code), 0),
         kept_at=min((run.kept_at for run in runs if run.kept_at is not None), default=None),
         seconds=sum(run.seconds for run in runs),

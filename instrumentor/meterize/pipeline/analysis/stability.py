@@ -8,7 +8,7 @@ from functools import reduce
 from typing import Final
 
 from meterize.model.code import CodeId, InstructionMask
-from meterize.model.coverage import CoverageRecord, Executed, Outcome, TestRecord
+from meterize.model.coverage import CoverageRecord, Executed, Outcome, TestRecord, unite
 from meterize.model.enumeration import first_few
 
 _SHOWN: Final = 4
@@ -36,7 +36,7 @@ def take_together(name: str, runs: Sequence[CoverageRecord]) -> CoverageRecord:
     return dataclasses.replace(
         runs[0],
         tests=tests,
-        outside=reduce(_either, (run.outside for run in runs)),
+        outside=unite(run.outside for run in runs),
         seconds=sum(run.seconds for run in runs),
         warnings=tuple(dict.fromkeys(warnings)),
     )
@@ -44,7 +44,7 @@ def take_together(name: str, runs: Sequence[CoverageRecord]) -> CoverageRecord:
 
 def _settled(attempts: Sequence[TestRecord]) -> TestRecord:
     every = reduce(_both, (attempt.executed for attempt in attempts))
-    some = reduce(_either, (attempt.executed for attempt in attempts))
+    some = unite(attempt.executed for attempt in attempts)
     return dataclasses.replace(
         attempts[0],
         outcome=max((attempt.outcome for attempt in attempts), key=_RANK.index),
@@ -56,10 +56,3 @@ def _settled(attempts: Sequence[TestRecord]) -> TestRecord:
 
 def _both(one: Executed, other: Executed) -> Mapping[CodeId, InstructionMask]:
     return {code: common for code, mask in one.items() if (common := mask & other.get(code, 0))}
-
-
-def _either(one: Executed, other: Executed) -> Mapping[CodeId, InstructionMask]:
-    whole = dict(one)
-    for code, mask in other.items():
-        whole[code] = whole.get(code, 0) | mask
-    return whole
