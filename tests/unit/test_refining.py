@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from meterize.flow import build_graph
 from meterize.model.code import CodeId
 from meterize.model.coverage import Call, CoverageRecord, Outcome, TestRecord
-from meterize.refining import doubt, explain, explain_veil, refine
+from meterize.refining import doubt, explain, explain_veil, find_veil, is_better, refine, veto_of
 
 SOURCE = """
 def shared():
@@ -201,15 +201,70 @@ def test_what_nearly_all_tests_execute_says_nothing() -> None:
 def test_what_ran_while_tests_were_imported_is_named_if_it_agrees_best() -> None:
     feature = suite(*many("f", "shared export import_", 8), *many("idle", "shared export", 3))
     rest = suite(*many("r", "shared", 9), outside="export")
-    [sentence] = explain_veil(feature, rest, GRAPHS)
+    veil = find_veil(feature, rest, GRAPHS)
+    assert veil is not None
+    assert (veil.files, veil.is_all) == (("pkg/m.py",), False)
+    sentence = explain_veil(veil, "ran somewhere")
     assert sentence.startswith("export (pkg/m.py:6) agrees best with the selection (11 tests of --with, 0 of --without)")
+    assert "but ran somewhere, and so is nobody's own" in sentence
     assert "--at" in sentence
+
+
+def test_it_may_be_all_that_there_is() -> None:
+    veil = find_veil(suite(*many("f", "shared export", 8)), suite(*many("r", "shared", 90), outside="export"), GRAPHS)
+    assert veil is not None
+    assert veil.is_all
 
 
 @pytest.mark.parametrize("outside", ["", "shared", "shared import_"])
 def test_nothing_is_said_of_imports_that_explain_nothing(outside: str) -> None:
     feature = suite(*many("f", "shared export import_", 8), ("idle", "shared export"))
-    assert explain_veil(feature, suite(*many("r", "shared", 9), outside=outside), GRAPHS) == ()
+    assert find_veil(feature, suite(*many("r", "shared", 9), outside=outside), GRAPHS) is None
+
+
+def test_what_ran_outside_the_tests_counts_as_one_of_the_rest_where_it_may_move() -> None:
+    feature = suite(*many("f", "shared export", 8), ("idle", "shared"))
+    rest = suite(*many("r", "shared", 9), ("user", "export"), outside="shared export")
+    found = refine(feature, rest, GRAPHS, veto={})
+    assert found is not None
+    assert (found.moved_to_feature, found.moved_to_rest, found.moved_outside) == (("user",), ("idle",), True)
+    [way] = found.evidence
+    assert (way.code, way.feature_tests, way.rest_tests, way.outside) == (IDS["export"], 8, 1, True)
+    assert found.without_run.outside == {}
+    assert found.with_run.outside.keys() == {IDS["export"], IDS["shared"]}, "it ran all the same"
+    assert [test.id for test in (*found.with_run.tests, *found.without_run.tests) if not test.id] == []
+    assert "executes export (pkg/m.py:6) too: such an import is a use" in explain(found)[-1]
+
+
+def test_it_may_move_alone_and_stays_where_it_takes_no_way_in() -> None:
+    feature = suite(*many("f", "shared export", 8))
+    moved = refine(feature, suite(*many("r", "shared", 9), outside="export"), GRAPHS, veto={})
+    assert moved is not None
+    assert (moved.moved_to_feature, moved.moved_to_rest, moved.moved_outside) == ((), (), True)
+    assert refine(feature, suite(*many("r", "shared", 9), outside="shared"), GRAPHS, veto={}) is None
+
+
+def test_what_an_import_alone_runs_stays_no_place_nor_what_else_its_functions_ran() -> None:
+    rest = suite(*many("r", "shared", 90), outside="export shared")
+    veto = veto_of({IDS["export"]: 1, IDS["import_"]: 3}, rest.outside)
+    assert veto == {IDS["export"]: ALL, IDS["import_"]: 3}
+    assert refine(suite(*many("f", "shared export", 8)), rest, GRAPHS, veto=veto) is None
+
+
+def test_who_names_a_place_may_have_what_ran_outside_too() -> None:
+    place = next(block for block in GRAPHS[IDS["export"]].blocks if block.hook_offset is not None)
+    rest = suite(*many("r", "shared", 9), outside="export")
+    found = refine(suite(*many("f", "export", 3)), rest, GRAPHS, [(IDS["export"], place)])
+    assert found is not None
+    assert found.moved_outside
+    assert found.without_run.outside == rest.outside, "all else that ran there stays nobody's own"
+
+
+@pytest.mark.parametrize(("usual", "expected"), [("f0 f1", True), ("f0 f1 f2 f3", False), ("f0 f1 x y", False), ("x", True)])
+def test_a_sorting_is_better_if_it_finds_more_than_it_misses(usual: str, expected: bool) -> None:
+    lifted = refine(suite(*many("f", "export", 4)), suite(("r", "shared"), outside="export"), GRAPHS, veto={})
+    assert lifted is not None
+    assert is_better(lifted, suite(*((name, "") for name in usual.split())).tests) is expected
 
 
 def module(source: str) -> dict[str, CodeId]:

@@ -33,6 +33,7 @@ def as_mapping(found: Analysis) -> dict[str, Any]:
             "rest_tests": list(plan.selection.rest_tests),
             "moved_to_feature": list(plan.selection.moved_to_feature),
             "moved_to_rest": list(plan.selection.moved_to_rest),
+            "outside": plan.selection.outside.value,
         },
         "slice": {
             "intersection": plan.intersection,

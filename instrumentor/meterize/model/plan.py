@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from .code import CodeId
 from .feature import Charge, Policy
@@ -51,17 +52,27 @@ class HookPoint:
     unproven: tuple[str, ...] = ()
 
 
+class Side(StrEnum):
+    """Whether a test was taken for a user of the feature, or for one of the rest."""
+
+    FEATURE = "feature"
+    REST = "rest"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
     """Which tests were taken for users of the feature and which for the rest, by id, in the order they ran.
 
-    ``moved_to_feature`` and ``moved_to_rest`` are those that stand where the user's commands did not put them.
+    ``moved_to_feature`` and ``moved_to_rest`` are those that stand where the user's commands did not put them. ``outside`` is
+    the side of what ran outside the tests of the rest (their import and collection, fixtures that they share): the rest's, or
+    the feature's if that executes it, so that such an import is a use.
     """
 
     feature_tests: tuple[str, ...]
     rest_tests: tuple[str, ...]
     moved_to_feature: tuple[str, ...] = ()
     moved_to_rest: tuple[str, ...] = ()
+    outside: Side = Side.REST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,14 +10,7 @@ from statistics import median
 
 from .coverage import Outcome
 from .package import Package
-from .plan import HookPlan
-
-
-class Side(StrEnum):
-    """Whether a test was taken for a user of the feature, or for one of the rest."""
-
-    FEATURE = "feature"
-    REST = "rest"
+from .plan import HookPlan, Side
 
 
 class Standing(StrEnum):

@@ -9,7 +9,7 @@ from typing import Final
 
 from meterize.errors import UsageError
 from meterize.model.feature import Charge, Policy
-from meterize.model.plan import PLAN_SCHEMA, HookPlan, Selection
+from meterize.model.plan import PLAN_SCHEMA, HookPlan, Selection, Side
 
 from .places import read_alternative, read_hook_points, require_known
 from .tables import Format, Table, read_table
@@ -116,6 +116,7 @@ def _selection(table: Table) -> Selection:
         rest_tests=table.texts("rest_tests"),
         moved_to_feature=table.texts("moved_to_feature"),
         moved_to_rest=table.texts("moved_to_rest"),
+        outside=Side(table.one_of("outside", Side)) if table.has("outside") else Side.REST,
     )
     require_known(table, "moved_to_feature", selection.moved_to_feature, frozenset(selection.feature_tests))
     require_known(table, "moved_to_rest", selection.moved_to_rest, frozenset(selection.rest_tests))

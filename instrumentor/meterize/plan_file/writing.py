@@ -43,6 +43,10 @@ _MOVED: Final = """\
 # Of these, the tests that stand where the two commands did not put them, because of what they execute (--refine).
 """
 
+_OUTSIDE: Final = """\
+# The side of what ran outside the tests of the rest (their import, shared fixtures): "feature" if such an import is a use.
+"""
+
 _AGAINST: Final = """\
 # The tests of these features, below or above, are the rest too.
 """
@@ -138,6 +142,7 @@ def _sorted(plan: HookPlan) -> HookPlan:
         rest_tests=tuple(sorted(chosen.rest_tests)),
         moved_to_feature=tuple(sorted(chosen.moved_to_feature)),
         moved_to_rest=tuple(sorted(chosen.moved_to_rest)),
+        outside=chosen.outside,
     )
     points = tuple(dataclasses.replace(point, covers=tuple(sorted(point.covers))) for point in plan.hook_points)
     return dataclasses.replace(plan, selection=selection, hook_points=points)
@@ -172,6 +177,7 @@ def _feature(plan: HookPlan) -> Iterator[str]:
     yield _MOVED
     yield _list("moved_to_feature", plan.selection.moved_to_feature)
     yield _list("moved_to_rest", plan.selection.moved_to_rest)
+    yield f"{_OUTSIDE}outside = {_quote(plan.selection.outside.value)}\n"
 
 
 def _hook_point(point: HookPoint) -> Iterator[str]:

@@ -6,7 +6,24 @@ among those used for that: docs/placement.md compares it with others. Pure.
 """
 
 from .search import Score, kulczynski
-from .selection import Evidence, Refinement, doubt, explain, refine
-from .veil import explain_veil
+from .selection import OUTSIDE, Evidence, Refinement, doubt, explain, refine, taken_outside
+from .spots import both_sides
+from .veil import Veil, explain_veil, find_veil, is_better, veto_of
 
-__all__ = ["Evidence", "Refinement", "Score", "doubt", "explain", "explain_veil", "kulczynski", "refine"]
+__all__ = [
+    "OUTSIDE",
+    "Evidence",
+    "Refinement",
+    "Score",
+    "Veil",
+    "both_sides",
+    "doubt",
+    "explain",
+    "explain_veil",
+    "find_veil",
+    "is_better",
+    "kulczynski",
+    "refine",
+    "taken_outside",
+    "veto_of",
+]

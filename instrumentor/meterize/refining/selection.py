@@ -8,36 +8,43 @@ from dataclasses import dataclass
 from typing import Final
 
 from meterize.model.code import CodeId
-from meterize.model.coverage import CoverageRecord, TestRecord
+from meterize.model.coverage import CoverageRecord, Executed, TestRecord, unite
 from meterize.model.enumeration import first_few
 from meterize.model.flow import Block, ControlFlowGraph
 
 from .search import Score, Search, kulczynski, union_of
-from .spots import Spot, Tests, both_sides, find_spots, named_spots
+from .spots import Spot, Tests, both_sides, find_spots, named_spots, outside_as_test
 
 _SHOWN: Final = 4
+OUTSIDE: Final = "what ran outside the tests of --without (their import, shared fixtures)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """One way into the feature: a place, how many tests of either command execute it, and its score (0 to 1)."""
+    """One way into the feature: a place, how many tests of either command execute it, and its score (0 to 1); whether it also
+    ran ``outside`` the tests of the rest."""
 
     code: CodeId
     line: int | None
     feature_tests: int
     rest_tests: int
     score: float
+    outside: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refinement:
-    """Both runs with each test on the side where it belongs, the ids that moved, and why."""
+    """Both runs with each test on the side where it belongs, the ids that moved, and why.
+
+    ``moved_outside``: so is what ran outside the tests of the rest, since it takes a way in too.
+    """
 
     with_run: CoverageRecord
     without_run: CoverageRecord
     moved_to_feature: tuple[str, ...]
     moved_to_rest: tuple[str, ...]
     evidence: tuple[Evidence, ...]
+    moved_outside: bool = False
 
 
 def refine(
@@ -46,15 +53,20 @@ def refine(
     graphs: Mapping[CodeId, ControlFlowGraph],
     named: Sequence[tuple[CodeId, Block]] = (),
     score: Score = kulczynski,
+    veto: Executed | None = None,
 ) -> Refinement | None:
     """Sort the tests by what they execute; None where that changes nothing, or nothing can be said.
 
     ``graphs`` are those of the code objects that the feature tests execute. Where the user has ``named`` the places, whoever
-    executes one of them uses the feature.
+    executes one of them uses the feature. What ran outside the tests of the rest is no place; or, given what else is none
+    (``veto``), it is one more test of the rest, which may move as any other.
     """
     feature, rest = both_sides(with_run, without_run)
     tests = [*feature, *rest]
-    places = named_spots(tests, named) if named else find_spots(tests, without_run.outside, graphs)
+    if veto is not None or named:
+        tests.append(outside_as_test(without_run))
+    forbidden = without_run.outside if veto is None else veto
+    places = named_spots(tests, named) if named else find_spots(tests, forbidden, graphs)
     asked = (1 << len(feature)) - 1
     sorting = Search(places, everyone=len(tests), score=score)
     ways = list(places) if named else sorting.settle(asked)
@@ -67,7 +79,8 @@ def refine(
         feature,
         rest,
         users,
-        [_evidence(way, asked, places[way], sorting.rate(asked, way)) for way in ways],
+        [_evidence(way, asked, places[way], sorting.rate(asked, way), len(feature) + len(rest)) for way in ways],
+        forbidden,
     )
 
 
@@ -82,7 +95,14 @@ def explain(refinement: Refinement) -> tuple[str, ...]:
         sentences.append(f"{_count(joining)} of --without execute {ways}: they use the feature. {_some(joining)}")
     if leaving := refinement.moved_to_rest:
         sentences.append(f"{_count(leaving)} of --with never execute {ways}: they don't use the feature. {_some(leaving)}")
+    if refinement.moved_outside:
+        sentences.append(f"{OUTSIDE} executes {taken_outside(refinement)} too: such an import is a use.")
     return tuple(sentences)
+
+
+def taken_outside(refinement: Refinement) -> str:
+    """The ways in that are taken outside the tests of the rest."""
+    return " and ".join(f"{way.code.qualname} ({way.code.file}:{way.line})" for way in refinement.evidence if way.outside)
 
 
 def doubt(refinement: Refinement) -> tuple[str, ...]:
@@ -106,10 +126,17 @@ def _some(tests: Sequence[str]) -> str:
     return f"({first_few(tests, _SHOWN)})"
 
 
-def _evidence(way: Tests, asked: Tests, place: Spot, score: float) -> Evidence:
-    own = (way & asked).bit_count()
+def _evidence(way: Tests, asked: Tests, place: Spot, score: float, count: int) -> Evidence:
+    """``count`` tests are real ones, what comes behind them is what ran outside."""
+    own, outside = (way & asked).bit_count(), way >> count
+    others = way.bit_count() - own - outside
     return Evidence(
-        code=place.code, line=place.line, feature_tests=own, rest_tests=way.bit_count() - own, score=round(score, 3)
+        code=place.code,
+        line=place.line,
+        feature_tests=own,
+        rest_tests=others,
+        score=round(score, 3),
+        outside=bool(outside),
     )
 
 
@@ -120,6 +147,7 @@ def _sort(
     rest: Sequence[TestRecord],
     users: Tests,
     evidence: Sequence[Evidence],
+    veto: Executed,
 ) -> Refinement:
     stays = {test.id for number, test in enumerate(feature) if users >> number & 1}
     joins = {test.id for number, test in enumerate(rest, len(feature)) if users >> number & 1}
@@ -127,10 +155,15 @@ def _sort(
     joining = tuple(test for test in rest if test.id in joins and without_run.proves(test))
     kept = tuple(test for test in with_run.tests if test.id in stays)
     others = tuple(test for test in without_run.tests if test.id not in joins)
+    moves_outside = bool(users >> (len(feature) + len(rest)) & 1)
+    if moves_outside:
+        with_run = dataclasses.replace(with_run, outside=unite((with_run.outside, without_run.outside)))
+        without_run = dataclasses.replace(without_run, outside=veto)
     return Refinement(
         with_run=dataclasses.replace(with_run, tests=(*kept, *joining)),
         without_run=dataclasses.replace(without_run, tests=(*others, *leaving)),
         moved_to_feature=tuple(dict.fromkeys(test.id for test in joining)),
         moved_to_rest=tuple(dict.fromkeys(test.id for test in leaving)),
         evidence=tuple(evidence),
+        moved_outside=moves_outside,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from statistics import fmean
@@ -70,28 +70,49 @@ def both_sides(with_run: CoverageRecord, without_run: CoverageRecord) -> tuple[l
     return feature, [test for test in without_run.tests if test.outcome is not Outcome.SKIPPED]
 
 
+def outside_as_test(run: CoverageRecord) -> TestRecord:
+    """What ran outside the tests of a run (their import and collection, fixtures that they share), as if it were one more."""
+    return TestRecord(id="", outcome=Outcome.PASSED, executed=run.outside)
+
+
 def find_spots(tests: Sequence[TestRecord], outside: Executed, graphs: Mapping[CodeId, ControlFlowGraph]) -> dict[Tests, Spot]:
     """For each set of tests that meets somewhere, the best place for a hook there: public, then a function's beginning.
 
     What ran ``outside`` any test is no place.
     """
-    executed: dict[CodeId, dict[InstructionMask, array[int]]] = {code: {} for code in graphs}
-    for number, test in enumerate(tests):
-        for code, mask in test.executed.items():
-            if (alike := executed.get(code)) is not None:
-                alike.setdefault(mask, array("I")).append(number)
     turns = _turns(tests, graphs)
     found: dict[Tests, tuple[tuple[bool, bool, int], Spot]] = {}
-    for code, graph in sorted(graphs.items()):
+    for code, places in _meetings(tests, outside, graphs):
         whole = 0
-        groups = [(mask, _set_of(numbers)) for mask, numbers in executed.pop(code).items()]
-        for is_beginning, line, bit in _hook_bits(graph, outside.get(code, 0)):
-            met = sum(group for mask, group in groups if mask & bit)
+        for is_beginning, line, met in places:
             whole = met if is_beginning else whole
             rank = (code.obscurity >= PRIVATE, not is_beginning, code.obscurity)
             if met and (met not in found or rank < found[met][0]):
                 found[met] = rank, Spot(code=code, line=line, whole=whole, turns=turns[code])
     return {met: spot for met, (_, spot) in found.items()}
+
+
+def files_where(
+    agrees: Callable[[Tests], bool], tests: Sequence[TestRecord], graphs: Mapping[CodeId, ControlFlowGraph]
+) -> tuple[str, ...]:
+    """The files of these functions in which a hook could stand where such tests meet."""
+    met = ((code.file, tests_there) for code, places in _meetings(tests, {}, graphs) for _, _, tests_there in places)
+    return tuple(sorted({file for file, tests_there in met if tests_there and agrees(tests_there)}))
+
+
+def _meetings(
+    tests: Sequence[TestRecord], outside: Executed, graphs: Mapping[CodeId, ControlFlowGraph]
+) -> Iterator[tuple[CodeId, list[tuple[bool, int | None, Tests]]]]:
+    """Each function with its places: whether it is the beginning, its line, and the tests that meet there."""
+    executed: dict[CodeId, dict[InstructionMask, array[int]]] = {code: {} for code in graphs}
+    for number, test in enumerate(tests):
+        for code, mask in test.executed.items():
+            if (alike := executed.get(code)) is not None:
+                alike.setdefault(mask, array("I")).append(number)
+    for code, graph in sorted(graphs.items()):
+        groups = [(mask, _set_of(numbers)) for mask, numbers in executed.pop(code).items()]
+        bits = _hook_bits(graph, outside.get(code, 0))
+        yield code, [(begins, line, sum(group for mask, group in groups if mask & bit)) for begins, line, bit in bits]
 
 
 def _set_of(numbers: array[int]) -> Tests:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from meterize.model.code import CodeId
 from meterize.model.feature import Charge, Policy
-from meterize.model.plan import Alternative, Fires, HookPlan, HookPoint, Selection
+from meterize.model.plan import Alternative, Fires, HookPlan, HookPoint, Selection, Side
 
 CODE = CodeId(file="tablib/formats/_xlsx.py", qualname="XLSXFormat.export_set", first_line=42)
 XLSX = HookPlan(
@@ -33,6 +33,7 @@ XLSX = HookPlan(
         rest_tests=('d "quoted"\n', "t.py::c"),
         moved_to_feature=("t.py::b",),
         moved_to_rest=('d "quoted"\n',),
+        outside=Side.FEATURE,
     ),
     intersection=3,
     union=41,
@@ -124,6 +125,7 @@ def features(draw: st.DrawFn, names_taken: frozenset[str] = frozenset()) -> Hook
             rest_tests=rest_tests,
             moved_to_feature=feature_tests[::2],
             moved_to_rest=rest_tests[1:],
+            outside=draw(st.sampled_from(Side)),
         ),
         intersection=draw(numbers),
         union=draw(numbers),

@@ -83,6 +83,8 @@ BEYOND_A_SCHEMA = [
         "feature 1: hook_point 1: covers: expected only tests that the selection lists",
     ),
     ('feature = [\n  "t.py', 'feature = [\n  "u.py', "feature 1: selection: moved_to_feature: expected only tests"),
+    ('outside = "feature"', 'outside = "both"', 'feature 1: selection: outside: expected "feature" or "rest"'),
+    ('outside = "feature"', "outside = true", "feature 1: selection: outside: expected a text"),
     ('moved_to_rest = [\n  "d', 'moved_to_rest = [\n  "e', "feature 1: selection: moved_to_rest: expected only tests"),
     (
         'against = [\n  "csv"',

@@ -24,6 +24,7 @@ from meterize.refining import Refinement, explain
 from meterize.testruns import save_coverage
 
 from .finding import Finding, find_feature
+from .imports import imports_of
 from .memory import explain_kept
 from .suites import AS_USUAL, run_suites
 from .view import slice_functions
@@ -62,7 +63,8 @@ def analyze(
     if progress is not None:
         progress("slice", "taking the difference")
     graphs = Graphs(code)
-    finding = find_feature(package, feature, runs, graphs, accept)
+    imports = imports_of(package, code, feature.cwd, target, timeout, progress, running)
+    finding = find_feature(package, feature, runs, graphs, accept, imports)
     write_plans((finding.plan,), path)
     return report(finding, graphs, plan_path=path, replaced=is_replaced, page_path=page_path)
 

@@ -28,6 +28,7 @@ from meterize.testruns import save_coverage
 
 from .analyze import refuse_metered, report, require_places
 from .finding import Finding, find_feature
+from .imports import ImportAlone, imports_of
 from .merging import leave_out, merge
 from .suites import AS_USUAL, Suite, run_all
 
@@ -72,7 +73,8 @@ def analyze_features(
             if progress is not None:
                 progress("slice", entry.feature.name)
             try:
-                findings[entry.feature.name] = group.find(entry, runs, accept)
+                imports = imports_of(group.package, group.graphs.code, entry.feature.cwd, target, timeout, progress, running)
+                findings[entry.feature.name] = group.find(entry, runs, accept, imports)
             except MeterizeError as error:
                 failures[entry.feature.name] = error
     if failures:
@@ -102,7 +104,7 @@ class _Group:
         """Every distinct command once, by the name of its suite. Raises TestsError."""
         return run_all(self.package, self.graphs.code, list(self._suites().values()), target, timeout, progress, running)
 
-    def find(self, entry: Entry, runs: Mapping[str, CoverageRecord], accept: Accept) -> Finding:
+    def find(self, entry: Entry, runs: Mapping[str, CoverageRecord], accept: Accept, import_alone: ImportAlone) -> Finding:
         """One feature against all the others and the rest. Raises NothingFound, TestsError, UsageError."""
         feature, suites = entry.feature, self._suites()
         others = [other.feature for other in self.entries if other is not entry]
@@ -115,6 +117,7 @@ class _Group:
             {"without": merge([*([runs[suites[rest.command, rest.cwd].name]] if rest else []), *against]), "with": own},
             self.graphs,
             partial(accept, feature.name),
+            import_alone,
         )
         plan = dataclasses.replace(found.plan, policy=entry.policy, against=tuple(other.name for other in others))
         return dataclasses.replace(found, plan=plan)

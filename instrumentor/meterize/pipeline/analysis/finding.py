@@ -16,7 +16,7 @@ from meterize.model.enumeration import first_few
 from meterize.model.feature import Feature, Policy
 from meterize.model.flow import ControlFlowGraph
 from meterize.model.package import Package
-from meterize.model.plan import HookPlan, HookPoint, Selection
+from meterize.model.plan import HookPlan, HookPoint, Selection, Side
 from meterize.model.slice import FeatureSlice, size
 from meterize.pipeline.graphs import Graphs
 from meterize.planning import (
@@ -28,12 +28,14 @@ from meterize.planning import (
     is_excluded,
     name_candidates,
 )
-from meterize.refining import Refinement, doubt, explain, explain_veil, refine
+from meterize.refining import Refinement, doubt, explain
 from meterize.slicing import select_tests, slice_feature
 
 from .compiled import name_compiled
 from .data_words import find_data_words
 from .generated import name_generators
+from .imports import ImportAlone, import_nothing
+from .mending import mend, name_outside
 from .risk import find_unproven
 
 _ADVICE: Final = "Run analyze again with --refine to sort these tests by what they execute"
@@ -59,19 +61,21 @@ def find_feature(
     runs: Mapping[str, CoverageRecord],
     graphs: Graphs,
     accept: Callable[[Refinement], bool] = lambda _: False,
+    import_alone: ImportAlone = import_nothing,
 ) -> Finding:
     """The plan for one feature from the records of its suites, ``with`` and ``without``.
 
     ``accept`` is asked whether tests that sit on the wrong side, judged by what they execute, may be moved; where it declines,
-    the plan's warnings say which. Raises NothingFound, TestsError, UsageError.
+    the plan's warnings say which. ``import_alone`` is asked where what ran outside the tests matters. Raises NothingFound,
+    TestsError, UsageError.
     """
     feature_slice = slice_feature(runs["with"], runs["without"])  # refuses swapped or equal runs: no sorting can mend those
     named = _named_graphs(feature, package, graphs)
     spots = [find_named(spot, named) for spot in feature.guidance.at]
     eligible = _eligible(graphs.of(runs["with"]), feature)
-    refinement = refine(runs["with"], runs["without"], eligible, [(graph.code, block) for graph, block in spots])
+    refinement, advice = mend(runs, eligible, [(graph.code, block) for graph, block in spots], import_alone)
     is_moved = refinement is not None and accept(refinement)
-    advice = () if spots else explain_veil(runs["with"], runs["without"], eligible)
+    recorded = runs
     if refinement is not None and is_moved:
         runs = {"with": refinement.with_run, "without": refinement.without_run}
     choose = partial(_choose, package, feature, graphs, named)
@@ -87,8 +91,12 @@ def find_feature(
         raise
     if refinement is not None and is_moved:
         selection = dataclasses.replace(
-            selection, moved_to_feature=refinement.moved_to_feature, moved_to_rest=refinement.moved_to_rest
+            selection,
+            moved_to_feature=refinement.moved_to_feature,
+            moved_to_rest=refinement.moved_to_rest,
+            outside=Side.FEATURE if refinement.moved_outside else Side.REST,
         )
+    advice = (*advice, *name_outside(choice.hook_points, recorded, refinement if is_moved else None))
     plan = _plan(package, feature, runs, feature_slice, selection, choice, advice)
     points = tuple(_with_risk(point, runs, feature_slice, graphs) for point in plan.hook_points)
     generated = name_generators(feature_slice.union, graphs.code)
