@@ -8,8 +8,8 @@ from itertools import chain
 
 from meterize.model.coverage import FireRecord, Outcome, TestFires
 from meterize.model.package import Package
-from meterize.model.plan import HookPlan
-from meterize.model.verdict import Difference, Side, Standing, TestEvidence, TestGroup, Verdict
+from meterize.model.plan import HookPlan, Side
+from meterize.model.verdict import Difference, Standing, TestEvidence, TestGroup, Verdict
 
 from .comparison import WHOLE
 from .suite_pairs import Pair
@@ -20,7 +20,8 @@ _RANK = (None, Outcome.SKIPPED, Outcome.PASSED, Outcome.FAILED)
 def judge(
     plan: HookPlan, plan_digest: str, package: Package, *, with_pair: Pair, rest_pairs: Sequence[Pair], problems: Iterable[str]
 ) -> Verdict:
-    """Passed: every feature test fires, no rest test does, and no test notices the hooks in any other way.
+    """Passed: every feature test fires, no rest test does, nor what runs outside them (unless the plan has it that this is a
+    use), and no test notices the hooks in any other way.
 
     ``problems`` are reasons of other kinds. Tests that fail without hooks too are told, and need not fire.
     """
@@ -30,7 +31,8 @@ def judge(
     ran = [test for test in tests if test.after not in (None, Outcome.SKIPPED)]
     feature = _group([test for test in ran if test.side is Side.FEATURE])
     rest = _group([test for test in ran if test.side is Side.REST])
-    reasons = (*_difference_reasons(differences), *_group_reasons(feature, rest), *problems)
+    stray = 0 if plan.selection.outside is Side.FEATURE else _uses_outside(plan, rest_pairs)
+    reasons = (*_difference_reasons(differences), *_group_reasons(feature, rest), *_stray_reasons(stray), *problems)
     return Verdict(
         package=package,
         plan=plan,
@@ -149,14 +151,30 @@ def _group_reasons(feature: TestGroup, rest: TestGroup) -> Iterator[str]:
         yield f"{len(rest.odd)} of {rest.total} rest tests fired a hook: they use the feature, or the place is wrong"
 
 
+def _uses_outside(plan: HookPlan, pairs: Sequence[Pair]) -> int:
+    """The uses that were counted outside any test of these commands."""
+    hooks = {point.id for point in plan.hook_points}
+    metered = [pair.attempts[0][1] for pair in pairs]
+    return sum(uses for run in metered for hook, uses in run.outside.items() if hook in hooks)
+
+
+def _stray_reasons(uses: int) -> Iterator[str]:
+    if uses:
+        yield (
+            f"{uses} use{'s were' if uses > 1 else ' was'} counted outside the rest tests, at their import or collection, or in"
+            " fixtures that they share: if such an import is a use, analyze with --refine"
+        )
+
+
 def _warnings(plan: HookPlan, tests: Sequence[TestEvidence], feature: TestGroup, pairs: Sequence[Pair]) -> Iterator[str]:
     hooks = {point.id for point in plan.hook_points}
     untouched, metered = ([pair.attempts[0][side] for pair in pairs] for side in (0, 1))
     armed = {hook for run in metered for hook in run.armed_hooks}
     for hook in sorted(hooks - {hook for test in tests for hook in test.fires}):
         yield f"no test fires {hook}{'' if hook in armed else ', which no process armed either'}"
-    if outside := sum(uses for run in metered for hook, uses in run.outside.items() if hook in hooks):
-        yield f"{outside} uses were counted outside any test: at import, at collection, or in shared fixtures"
+    if outside := _uses_outside(plan, pairs):
+        expected = ", as the plan has it" if plan.selection.outside is Side.FEATURE else ""
+        yield f"{outside} uses were counted outside any test: at import, at collection, or in shared fixtures{expected}"
     if leaks := {test.id for run in untouched for test in run.tests if hooks & set(test.fires)}:
         yield f"{len(leaks)} tests got hooked code where the untouched was to run: {', '.join(sorted(leaks)[:3])}"
     if feature.several_hooks:

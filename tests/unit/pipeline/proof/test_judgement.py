@@ -10,7 +10,7 @@ from meterize.model.code import CodeId
 from meterize.model.coverage import FireRecord, Outcome, TestFires
 from meterize.model.feature import Charge, Policy
 from meterize.model.package import Package
-from meterize.model.plan import HookPlan, HookPoint, Selection
+from meterize.model.plan import HookPlan, HookPoint, Selection, Side
 from meterize.pipeline.proof.comparison import classify
 from meterize.pipeline.proof.judgement import judge
 from meterize.pipeline.proof.suite_pairs import Pair
@@ -150,6 +150,18 @@ def test_uses_outside_any_test_are_told():
     found = verdict(Pair(attempts=[(untouched, metered)]), pair("without", {"r1": 0}))
     assert found.passed
     assert any(warning.startswith("2 uses were counted outside any test") for warning in found.warnings)
+
+
+@pytest.mark.parametrize(("outside", "passed"), [(Side.REST, False), (Side.FEATURE, True)])
+def test_uses_outside_the_tests_of_the_rest_are_a_fault_unless_the_plan_knows_them(outside, passed):
+    untouched, metered = record("without", {"r1": P}), record("without", {"r1": 0}, {"p/f/1": 2, "p/g/1": 7})
+    rest = Pair(attempts=[(untouched, metered)])
+    found = verdict(pair("with", {"u1": 1, "u2": 1}), rest, the_plan=plan(outside=outside))
+    assert found.passed is passed
+    assert [reason.partition(",")[0] for reason in found.reasons] == ["2 uses were counted outside the rest tests"] * (
+        not passed
+    )
+    assert any("as the plan has it" in warning for warning in found.warnings) is passed
 
 
 def test_hooks_that_no_test_fires_are_told():
