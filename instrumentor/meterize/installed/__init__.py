@@ -5,6 +5,7 @@ from .exclusion import lock
 from .inspection import inspect, notices
 from .location import locate
 from .manifests import manifests
+from .module_files import find_module_file, is_machine_code
 from .rehearsal import copy_metered, file_digest, leftovers
 from .removal import strip
 from .runtime import RuntimeSource
@@ -17,7 +18,9 @@ __all__ = [
     "apply_all",
     "copy_metered",
     "file_digest",
+    "find_module_file",
     "inspect",
+    "is_machine_code",
     "leftovers",
     "locate",
     "lock",

@@ -52,6 +52,11 @@ class CodeId(_Hashed):
             return self._hash
 
     @property
+    def module(self) -> str:
+        """The dotted name of its module."""
+        return self.file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+    @property
     def obscurity(self) -> int:
         """How far it is from what a user of the package would name: 0 public (``__call__`` and other operators too), 1 a
         constructor, 2 private, 3 nested, 4 without a name."""

@@ -25,6 +25,7 @@ class Graphs:
 
     def all(self, names: Iterable[CodeId]) -> dict[CodeId, ControlFlowGraph]:
         """Those of the code objects named."""
+        names = tuple(names)
         for name in names:
             if name not in self._built and name in (codes := self.code.codes(name.file)):
                 self._built[name] = build_graph(name.file, codes[name])

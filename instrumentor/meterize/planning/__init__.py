@@ -1,7 +1,7 @@
 """From a feature's slice to the few places that notice one use of it. Pure."""
 
 from .choice import Choice, choose_hook_points
-from .guidance import files_of, find_named, is_excluded
+from .guidance import files_of, find_named, is_excluded, names_of
 from .named import name_candidates
 from .nearness import describe_nearest
 
@@ -13,4 +13,5 @@ __all__ = [
     "find_named",
     "is_excluded",
     "name_candidates",
+    "names_of",
 ]

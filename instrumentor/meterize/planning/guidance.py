@@ -13,8 +13,7 @@ from meterize.model.flow import Block, ControlFlowGraph
 
 def names_of(code: CodeId) -> tuple[str, str]:
     """How a user may name a code object: by its file, and by its module; both with its qualified name."""
-    module = code.file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-    return f"{code.file}:{code.qualname}", f"{module}:{code.qualname}"
+    return f"{code.file}:{code.qualname}", f"{code.module}:{code.qualname}"
 
 
 def is_excluded(code: CodeId, patterns: Iterable[str]) -> bool:

@@ -15,21 +15,22 @@ _MOST: Final = 3
 _COMMON: Final = frozenset({"and", "import", "not", "or", "test", "tests", "the", "with"})
 
 
+def words_of(feature: Feature) -> frozenset[str]:
+    """The words of its name, and of what is selected by ``-k``."""
+    selected = re.findall(r"-k[= ]*(?:'[^']*'|\"[^\"]*\"|\S+)", feature.with_command)
+    words = re.findall(r"[a-zA-Z]\w*", " ".join((feature.name, *selected)))
+    return frozenset(word for word in words if len(word) >= _SHORTEST and word.lower() not in _COMMON)
+
+
 def find_data_words(code: PackageCode, feature: Feature) -> tuple[str, ...]:
     """Where a word of the feature's name or of a ``-k`` expression is a string in a module; in words, the first three."""
-    words = _words(feature)
+    words = words_of(feature)
     found: dict[str, None] = {}
     for file in code.package.modules:
         text = code.source(file)
         if any(word.encode() in text for word in words):
             found |= dict.fromkeys(f"{word!r} is data: {file}:{line}" for word, line in _strings(text, words))
     return tuple(found)[:_MOST]
-
-
-def _words(feature: Feature) -> frozenset[str]:
-    selected = re.findall(r"-k[= ]*(?:'[^']*'|\"[^\"]*\"|\S+)", feature.with_command)
-    words = re.findall(r"[a-zA-Z]\w*", " ".join((feature.name, *selected)))
-    return frozenset(word for word in words if len(word) >= _SHORTEST and word.lower() not in _COMMON)
 
 
 def _strings(text: bytes, words: frozenset[str]) -> Iterator[tuple[str, int]]:

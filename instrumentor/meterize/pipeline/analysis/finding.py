@@ -31,7 +31,7 @@ from meterize.planning import (
 from meterize.refining import Refinement, doubt, explain
 from meterize.slicing import select_tests, slice_feature
 
-from .compiled import name_compiled
+from .compiled import explain_compiled
 from .data_words import find_data_words
 from .generated import name_generators
 from .imports import ImportAlone, import_nothing
@@ -162,8 +162,9 @@ def _choose(
         )
     except NothingFound as error:
         known = graphs.of(runs["with"])
-        said = (*find_data_words(graphs.code, feature), *name_compiled(package), *name_generators(known, graphs.code))
-        error.details = (*error.details, *said, *describe_nearest(users, others, known))
+        said = (*find_data_words(graphs.code, feature), *name_generators(known, graphs.code))
+        compiled = explain_compiled(feature, graphs, _eligible(known, feature), users, others)
+        error.details = (*error.details, *said, *describe_nearest(users, others, known), *compiled)
         raise
     return selection, choice
 
