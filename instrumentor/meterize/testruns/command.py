@@ -15,10 +15,11 @@ from typing import IO, Final
 
 from meterize.errors import InternalError, TestsError, UsageError
 
+from .ending import SHELL, ending
+
 _TAIL_BYTES: Final = 64 * 1024
 _TAIL_LINES: Final = 40
 _POLL_SECONDS: Final = 0.05
-_GRACE_SECONDS: Final = 2.0
 _ENDING_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -45,7 +46,7 @@ def run_command(
             process = _start(command, cwd, variables)
             output = _Tail(process.stdout)
             stack.callback(output.close)
-            stack.enter_context(_ending(process))
+            stack.enter_context(ending(process))
         seconds = _wait(process, command, timeout, on_poll, output)
     on_poll()
     return Finished(exit_code=process.returncode, tail=output.lines(), seconds=seconds)
@@ -54,7 +55,7 @@ def run_command(
 def _start(command: str, cwd: Path, variables: Mapping[str, str]) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
-            ["/bin/sh", "-c", command],
+            [SHELL, "-c", command],
             cwd=cwd,
             env=dict(variables),
             stdin=subprocess.DEVNULL,
@@ -111,27 +112,6 @@ def signals_deferred() -> Iterator[None]:
             signal.signal(number, handler)
         for late in waiting:
             signal.raise_signal(late)
-
-
-@contextlib.contextmanager
-def _ending(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Whatever happens inside, Ctrl-C included: no process of the group is left afterwards."""
-    try:
-        yield
-    except BaseException:
-        _signal_group(process, signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
-            process.wait(_GRACE_SECONDS)
-        raise
-    finally:
-        _signal_group(process, signal.SIGKILL)
-        process.wait()
-
-
-def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    # Its own children may outlive the shell: the group is addressed by its leader's id even then.
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, number)
 
 
 class _Tail:

@@ -131,6 +131,50 @@ def test_a_failing_suite_stops_the_other(run: Run, work: Path) -> None:
         _is_gone(work / "pid")
 
 
+CLEANING = {
+    "script": """
+with tempfile.TemporaryDirectory(dir="kept"):
+    try: time.sleep(50)
+    finally: time.sleep(0.3)
+""",
+    "unittest": """
+class Slow(unittest.TestCase):
+    def setUp(self):
+        self.enterContext(tempfile.TemporaryDirectory(dir="kept"))
+        self.addCleanup(time.sleep, 0.3)
+    def test_slow(self): time.sleep(50)
+unittest.main()
+""",
+    "pytest": """
+@pytest.fixture(scope="session")
+def folder():
+    with tempfile.TemporaryDirectory(dir="kept") as folder:
+        yield folder
+        time.sleep(0.3)
+def test_slow(folder): time.sleep(50)
+if __name__ == "__main__": sys.exit(pytest.main([__file__, "-p", "no:cacheprovider", "--rootdir=."]))
+""",
+}
+
+
+@pytest.mark.parametrize(("kind", "end"), [("script", ""), ("script", "; true"), ("unittest", "; true"), ("pytest", "")])
+def test_a_suite_that_is_stopped_takes_its_temporary_folder_away(run: Run, work: Path, kind: str, end: str) -> None:
+    """Python does so at SIGINT only. The shell around it ends at once, and is no reason to kill the rest."""
+    kept = work / "kept"
+    kept.mkdir()
+    (work / "broken.py").write_text(
+        "import os, shop, time; shop.sell()\n"
+        "while not (os.listdir('kept') or os.path.exists('failed')): time.sleep(0.02)\n"
+        "open('failed', 'w'); raise SystemExit(3)\n"  # and at once when it is tried again
+    )
+    (work / "slow.py").write_text(f"import os, pytest, sys, tempfile, time, unittest\n{CLEANING[kind]}")
+    began = time.monotonic()
+    with pytest.raises(TestsError, match=r"failed with exit code 3.*broken\.py"):
+        run("broken.py", f"slow.py{end}", 2)
+    assert list(kept.iterdir()) == []
+    assert time.monotonic() - began < 30
+
+
 def test_what_no_second_try_mends_is_not_tried_again(run: Run, work: Path, port: int) -> None:
     (work / "other.py").write_text("open('runs', 'a').write('x')")
     with pytest.raises(TestsError) as caught:
