@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import shutil
 import time
+from datetime import UTC, datetime
 
 import pytest
-
-KEPT = "did not run: nothing seems to have changed since it did, on "
 
 
 @pytest.fixture
@@ -27,25 +26,25 @@ def analyze(lab, tmp_path):
 
 def test_the_same_plan_without_running(lab, analyze, tmp_path):
     answer, plan = analyze()
-    assert not any(KEPT in warning for warning in answer["warnings"])
+    assert answer["kept_runs"] == []
     assert len(list((tmp_path / "cache/meterize/runs").iterdir())) == 2
 
     began = time.monotonic()
     again, same_plan = analyze()
     took = time.monotonic() - began
     assert same_plan == plan
-    told = [warning for warning in again["warnings"] if KEPT in warning]
-    assert sorted(warning.split()[0] for warning in told) == ["'with'", "'without'"]
-    assert time.strftime("%Y-") in told[0]
+    assert sorted(kept["suite"] for kept in again["kept_runs"]) == ["with", "without"]
+    for kept in again["kept_runs"]:
+        assert abs((datetime.now(UTC) - datetime.fromisoformat(kept["time"])).total_seconds()) < 300
     assert took < 60
 
     other, other_plan = analyze("--charge", "on-success")
     assert other_plan != plan
-    assert len([warning for warning in other["warnings"] if KEPT in warning]) == 2
+    assert len(other["kept_runs"]) == 2
 
     fresh, fresh_plan = analyze("--no-cache")
     assert fresh_plan == plan
-    assert not any(KEPT in warning for warning in fresh["warnings"])
+    assert fresh["kept_runs"] == []
 
 
 def test_what_changed_runs_again(lab, analyze):
@@ -53,7 +52,7 @@ def test_what_changed_runs_again(lab, analyze):
     with (lab.suite / "test_irrigation.py").open("a") as file:
         file.write("\n# changed\n")
     answer, _ = analyze()
-    assert not any(KEPT in warning for warning in answer["warnings"])
+    assert answer["kept_runs"] == []
 
 
 def test_a_damaged_run_is_run_again(lab, analyze, tmp_path):
@@ -62,10 +61,19 @@ def test_a_damaged_run_is_run_again(lab, analyze, tmp_path):
         path.write_bytes(path.read_bytes()[:-9])
     answer, same_plan = analyze()
     assert same_plan == plan
-    assert not any(KEPT in warning for warning in answer["warnings"])
+    assert answer["kept_runs"] == []
 
 
 def test_one_after_the_other_or_at_once(lab, analyze):
     _, plan = analyze("--no-cache", "--jobs", "1")
     _, same_plan = analyze("--no-cache", "--jobs", "2")
     assert same_plan == plan
+
+
+def test_a_person_is_told(lab, tmp_path):
+    for times in (0, 2):
+        ran = lab.analyze("irrigation", XDG_CACHE_HOME=str(tmp_path / "cache"))
+        assert ran.code == 0, ran
+        assert ran.out.count(" did not run now: it is taken from its run of ") == times, ran
+    assert ran.out.count(" UTC, since which nothing seems to have changed (--no-cache runs it again)") == 2
+    assert "warning" not in ran.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,6 +28,9 @@ def as_mapping(found: Analysis) -> dict[str, Any]:
         "feature": plan.feature,
         "plan": str(found.plan_path),
         "replaced": found.replaced,
+        "kept_runs": [
+            {"suite": name, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))} for name, at in found.kept.items()
+        ],
         "html": None if found.page_path is None else str(found.page_path),
         "selection": {
             "feature_tests": list(plan.selection.feature_tests),
@@ -91,6 +95,13 @@ def _show_feature(found: Analysis) -> None:
         f"{plan.union} instructions are the feature's own, {plan.intersection} of them in every feature test",
         soft_wrap=True,
     )
+    for name, at in found.kept.items():
+        when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at))
+        console.print(
+            f"[yellow]--{name} did not run now[/]: it is taken from its run of [bold]{when}[/], since which nothing seems to"
+            " have changed (--no-cache runs it again)",
+            soft_wrap=True,
+        )
     for moved, side in ((tests.moved_to_feature, "feature"), (tests.moved_to_rest, "rest")):
         if moved:
             names = ", ".join(moved[:SHOWN_TESTS]) + (" …" if len(moved) > SHOWN_TESTS else "")

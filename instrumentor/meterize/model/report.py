@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -45,7 +46,8 @@ class SliceFunction:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis:
     """What ``analyze`` found. ``replaced``: an earlier plan lay at ``plan_path``. ``seconds``: CPU time of both suites.
-    ``rest_noticed``: how many rest tests pass a hook point. ``page_path``: where the HTML page was written, if it was."""
+    ``rest_noticed``: how many rest tests pass a hook point. ``page_path``: where the HTML page was written, if it was.
+    ``kept``: which suites, ``with`` or ``without``, did not run now, and when they did (seconds since 1970)."""
 
     package: Package
     plan: HookPlan
@@ -56,6 +58,7 @@ class Analysis:
     seconds: float
     rest_noticed: int = 0
     page_path: Path | None = None
+    kept: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,6 @@ from meterize.testruns import save_coverage
 
 from .finding import Finding, find_feature
 from .imports import imports_of
-from .memory import explain_kept
 from .suites import AS_USUAL, run_suites
 from .view import slice_functions
 
@@ -82,10 +81,11 @@ def report(finding: Finding, graphs: Graphs, *, plan_path: Path, replaced: bool,
         plan_path=plan_path,
         replaced=replaced,
         functions=slice_functions(code, feature_slice, plan),
-        warnings=(*plan.warnings, *explain_kept(finding.runs)),
+        warnings=plan.warnings,
         seconds=sum(run.seconds for run in finding.runs.values()),
         rest_noticed=count_noticed(records_of(finding.runs["without"], plan.selection.rest_tests), plan),
         page_path=page_path,
+        kept={name: run.kept_at for name, run in finding.runs.items() if run.kept_at is not None},
     )
 
 

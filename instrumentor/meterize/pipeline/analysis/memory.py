@@ -6,8 +6,7 @@ import dataclasses
 import hashlib
 import os
 import sys
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import meterize
@@ -58,11 +57,3 @@ def _own_digest() -> bytes:
     for path in sorted(own.rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.digest()
-
-
-def explain_kept(runs: Mapping[str, CoverageRecord]) -> Iterator[str]:
-    """Which runs are not of now, and when they were."""
-    for name, run in runs.items():
-        if run.kept_at is not None:
-            when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(run.kept_at))
-            yield f"{name!r} did not run: nothing seems to have changed since it did, on {when} (--no-cache runs it again)"
