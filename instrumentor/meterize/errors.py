@@ -59,3 +59,16 @@ class InternalError(MeterizeError):
             hint="This is a defect of meterize: please report it with the text above.",
             details=details,
         )
+
+
+class UnsoundRewrite(InternalError):
+    """Our bug, found before anything was written."""
+
+    def __init__(self, message: str, *, details: tuple[str, ...] = ()) -> None:
+        MeterizeError.__init__(
+            self,
+            message,
+            slug="rewrite-unsound",
+            hint="Nothing was written. This is a defect of meterize: please report it with the text above.",
+            details=details,
+        )

@@ -8,9 +8,9 @@ in the same way.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, TypeAlias
 
-from .instructions import Instruction
 from .opcodes import NUMBERS
 from .versions import (
     CALL_ALWAYS_TAKES_KEYWORDS,
@@ -105,11 +105,11 @@ def _fixed() -> dict[str, Effect]:
 _EFFECTS: Final = _fixed()
 
 
-def effect(instruction: Instruction, *, jump: bool) -> Effect | None:
-    """What it finds and what it leaves; None for an opcode that is not known."""
-    name = instruction.name
+@lru_cache(maxsize=1 << 12)
+def effect(name: str, arg: int, *, jump: bool) -> Effect | None:
+    """What an instruction finds and what it leaves; None for an opcode that is not known."""
     if name in _FALLING_OR_JUMPING:
         return _FALLING_OR_JUMPING[name][jump]
     if name in _BY_ARGUMENT:
-        return _BY_ARGUMENT[name](instruction.arg)
+        return _BY_ARGUMENT[name](arg)
     return _EFFECTS.get(name)

@@ -83,3 +83,16 @@ def name_index(opcode: int, arg: int) -> int | None:
     """The index into ``co_names`` that an operand holds; None for opcodes that have none."""
     shift = _NAME_SHIFT.get(opcode)
     return None if shift is None else arg >> shift
+
+
+_LOCALS: Final = frozenset(number for number in (*dis.haslocal, *dis.hasfree) if number < 256)
+_PAIRS_OF_LOCALS: Final = frozenset(
+    number for number in _LOCALS if NAMES[number].count("_FAST") == 2 and "AND" not in NAMES[number]
+)
+
+
+def local_indices(opcode: int, arg: int) -> tuple[int, ...]:
+    """The indices that an operand holds into a frame's variables: locals, then cells that are no locals, then free ones."""
+    if opcode in _PAIRS_OF_LOCALS:
+        return arg >> 4, arg & 15
+    return (arg,) if opcode in _LOCALS else ()

@@ -1,4 +1,4 @@
-"""Puts hooks into code objects, and checks the result."""
+"""Puts hooks into code objects."""
 
 from .modules import rewrite_module
 from .probes import probe_module

@@ -13,7 +13,6 @@ from meterize.cpython.sequences import mark_entry, mark_probe
 from meterize.model.code import mask_of
 from meterize.model.rewritten import Probe
 
-from .soundness import check
 from .splicing import Insertion, splice
 
 
@@ -45,9 +44,7 @@ def _probe(code: CodeType, file: str, first_probe: int, probes: list[Probe]) -> 
     consts = tuple(
         _probe(const, file, first_probe, probes) if isinstance(const, CodeType) else const for const in code.co_consts
     )
-    spliced = splice(code, instructions, insertions, consts)
-    check(code, spliced)
-    return spliced.code
+    return splice(code, instructions, insertions, consts).code
 
 
 def _block_heads(instructions: Sequence[Instruction]) -> frozenset[int]:

@@ -9,10 +9,11 @@ import pytest
 
 from meterize.cpython.identity import walk
 from meterize.cpython.instructions import assemble, decode
-from meterize.cpython.interpretation import interpret
 from meterize.cpython.pyc import compile_module
 from meterize.cpython.stack import depths
 from meterize.errors import TargetError
+from meterize.soundness.interpretation import interpret
+from meterize.soundness.reading import check_neighbours, check_operands, read
 
 LIBRARY = Path(sysconfig.get_path("stdlib"))
 EVERY_NTH = 40
@@ -44,7 +45,10 @@ def check(paths):
         assert again.co_stacksize == code.co_stacksize, code
         assert again == code
         # The compiler's own code is what the two reckonings of the stack are held against.
-        states = interpret(instructions, code.co_stacksize)
+        reading = read(code)
+        check_operands(reading)
+        check_neighbours(reading)
+        states = interpret(reading)
         reached = [None if state is None else len(state) for state in states]
         emission = depths(instructions)
         assert [depth is None for depth in emission] == [depth is None for depth in reached]

@@ -12,6 +12,7 @@ from meterize.cpython.versions import HAS_MONITORING
 from meterize.model.code import CodeId, InstructionMask
 from meterize.pipeline.sources import PackageCode
 from meterize.rewriting import probe_module
+from meterize.soundness import check_pyc
 from meterize.testruns import ProbeBuild
 
 
@@ -28,5 +29,7 @@ def probe_build(code: PackageCode) -> Iterator[ProbeBuild | None]:
             probed, probes = probe_module(module, file, len(reach))
             modules[file] = f"{number}.pyc"
             reach += ((probe.code, probe.reach) for probe in probes)
-            (Path(folder) / modules[file]).write_bytes(dump_pyc(probed, code.source(file)))
+            pyc = dump_pyc(probed, code.source(file))
+            check_pyc(module, pyc)
+            (Path(folder) / modules[file]).write_bytes(pyc)
         yield ProbeBuild(folder=Path(folder), modules=modules, reach=tuple(reach))

@@ -15,6 +15,7 @@ from meterize.model.report import CodeChange, PlacedHook
 from meterize.model.rewritten import HookRequest, HookSite, RewrittenModule
 from meterize.pipeline.sources import PackageCode
 from meterize.rewriting import rewrite_module
+from meterize.soundness import check_pyc
 
 OPTIMIZATIONS = (0, 1, 2)
 """As ``python``, ``python -O`` and ``python -OO`` import them."""
@@ -82,6 +83,7 @@ def _rewrite(code: PackageCode, file: str, requests: Sequence[HookRequest], opti
     # Checked against the source at import (PEP 552): an edit of the source, or an upgrade that leaves a -O file behind, must
     # win over our hooks. The application comes first.
     pyc = dump_pyc(rewritten, code.source(file), checked=True)
+    check_pyc(original, pyc)
     return RewrittenModule(file=file, optimization=optimization, pyc=pyc, sites=sites, missing=missing)
 
 

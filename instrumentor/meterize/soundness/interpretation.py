@@ -1,24 +1,21 @@
 """An abstract interpreter: runs a code object on kinds of values instead of values, along every path.
 
-It shares no figure with ``stack.py``: effects come from ``effects.py``, and a handler's stack from the states of the
-instructions that it protects.
+It shares no figure with what the emission reckons by: effects are pairs of its own, and a handler's stack comes from the states
+of the instructions that it protects.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
-from .effects import effect
-from .instructions import Instruction
-from .opcodes import LABELING, PUSH_EXC_INFO, TERMINAL
+from meterize.cpython.effects import effect
+from meterize.cpython.opcodes import LABELING, PUSH_EXC_INFO, TERMINAL
+
+from .reading import Instruction, Reading, Unsound
 
 VALUE, SAVED, OFFSET = "v", "s", "o"
 """Kinds: any value; the exception that PUSH_EXC_INFO saved, for POP_EXCEPT to restore; the offset that RERAISE restores."""
-
-
-class Unsound(Exception):  # noqa: N818  # a finding about code, not an error of ours to show
-    """What would go wrong, and at which instruction."""
 
 
 def _save(state: str, _: int) -> str:
@@ -65,7 +62,7 @@ _KEEPING_KINDS: Final[dict[str, Callable[[str, int], str]]] = {
 
 
 def _step(instruction: Instruction, state: str, *, jump: bool) -> str:
-    change = effect(instruction, jump=jump)
+    change = effect(instruction.name, instruction.arg, jump=jump)
     if change is None:
         raise Unsound("an opcode that is not known")
     if len(state) < change[0]:
@@ -87,8 +84,8 @@ def _protect(instruction: Instruction, state: str) -> tuple[int, str] | None:
     return handler.target, state[: handler.depth] + OFFSET * handler.lasti + VALUE
 
 
-def _ways(instructions: Sequence[Instruction], index: int, state: str) -> list[tuple[int, str]]:
-    instruction = instructions[index]
+def _ways(reading: Reading, index: int, state: str) -> list[tuple[int, str]]:
+    instruction = reading.instructions[index]
     ways = []
     exceptional = _protect(instruction, state)
     if exceptional:
@@ -97,18 +94,19 @@ def _ways(instructions: Sequence[Instruction], index: int, state: str) -> list[t
         ways.append((instruction.target, _step(instruction, state, jump=True)))
     behind = _step(instruction, state, jump=False)
     if instruction.opcode not in TERMINAL:
-        if index + 1 == len(instructions):
+        if index + 1 == len(reading.instructions):
             raise Unsound("control falls off the end")
         ways.append((index + 1, behind))
     return ways
 
 
-def interpret(instructions: Sequence[Instruction], room: int) -> list[str | None]:
+def interpret(reading: Reading) -> list[str | None]:
     """The stack before each instruction that can be reached.
 
-    Raises Unsound if two ways to one instruction disagree, if more than ``room`` values are there, or if an instruction does
-    not find what it needs.
+    Raises Unsound if two ways to one instruction disagree, if more values are there than ``co_stacksize`` has room for, or if
+    an instruction does not find what it needs.
     """
+    instructions, room = reading.instructions, reading.code.co_stacksize
     states: list[str | None] = [None] * len(instructions)
     pending = [(0, "")]
     while pending:
@@ -116,13 +114,13 @@ def interpret(instructions: Sequence[Instruction], room: int) -> list[str | None
         known = states[index]
         if known is not None:
             if known != state:
-                raise Unsound(f"instruction {index}: one way leads here with {known!r} on the stack, another with {state!r}")
+                raise instructions[index].wrong(f"one way leads here with {known!r} on the stack, another with {state!r}")
             continue
         if len(state) > room:
-            raise Unsound(f"instruction {index}: {len(state)} values, room for {room}")
+            raise instructions[index].wrong(f"{len(state)} values, room for {room}")
         states[index] = state
         try:
-            pending += _ways(instructions, index, state)
+            pending += _ways(reading, index, state)
         except Unsound as finding:
-            raise Unsound(f"instruction {index}, {instructions[index].name}: {finding}") from None
+            raise instructions[index].wrong(str(finding)) from None
     return states
