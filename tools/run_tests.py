@@ -1,4 +1,4 @@
-"""What `make test` runs: the test suite, in an environment of its own."""
+"""What `make test` and `make fuzz` run: the test suite, or programs made at random, in an environment of their own."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import sys
 
 from tools.environments import ROOT, SetupError, clean_variables, dependency_group, make_environment, pyproject
 
-WORKERS = "2"
+COMMANDS = {"test": ("pytest", "-q", "-n", "2", "--dist", "loadfile"), "fuzz": ("tests.fuzz",)}
 
 
-def main() -> int:
+def main(made: str = "test") -> int:
     folder = ROOT / ".venv-test"
     log = ROOT / ".venv-test.log"
     log.unlink(missing_ok=True)
@@ -24,9 +24,9 @@ def main() -> int:
         needs = ["-e", str(ROOT), *dependency_group("test")]
         python = make_environment(folder, needs, log=log, fingerprint=fingerprint)
     except SetupError as error:
-        print(f"make test: {error}", file=sys.stderr)
+        print(f"make {made}: {error}", file=sys.stderr)
         return 1
-    command = [str(python), "-m", "pytest", "-q", "-n", WORKERS, "--dist", "loadfile", *shlex.split(os.environ.get("ARGS", ""))]
+    command = [str(python), "-m", *COMMANDS[made], *shlex.split(os.environ.get("ARGS", ""))]
     _listen_to_signals()
     return subprocess.run(command, cwd=ROOT, env=clean_variables(), check=False).returncode
 
@@ -39,6 +39,6 @@ def _listen_to_signals() -> None:
 
 if __name__ == "__main__":
     try:
-        sys.exit(main())
+        sys.exit(main(*sys.argv[1:]))
     except KeyboardInterrupt:
         sys.exit(130)
