@@ -8,7 +8,7 @@ from itertools import pairwise
 from types import CodeType
 from typing import Final
 
-from meterize.cpython.opcodes import LABELING, RESUME, name_index
+from meterize.cpython.opcodes import LABELING, NUMBERS, RESUME, name_index
 
 from .interpretation import interpret
 from .reading import Instruction, Reading, Unsound, check_neighbours, check_operands, read
@@ -23,7 +23,7 @@ _BEGINNINGS: Final = (
     ("LOAD_CONST", "LOAD_CONST", "IMPORT_NAME"),
 )
 """How hooks, probes and the prologue begin, the last of these with a name of ours."""
-_FIRST: Final = frozenset(beginning[0] for beginning in _BEGINNINGS)
+_ASKING: Final = frozenset(NUMBERS[beginning[-1]] for beginning in _BEGINNINGS)
 
 _SAME_FIELDS: Final = (
     "co_argcount",
@@ -108,19 +108,17 @@ def same_const(before: object, after: object) -> bool:
     return isinstance(before, CodeType) or before == after
 
 
-def _name(reading: Reading, one: Instruction) -> str:
-    index = name_index(one.opcode, one.arg)
-    return "" if index is None else reading.code.co_names[index]
-
-
-def _begins_hook(reading: Reading, index: int) -> bool:
-    if reading.instructions[index].name not in _FIRST:
-        return False
-    for beginning in _BEGINNINGS:
-        first = reading.instructions[index : index + len(beginning)]
-        if tuple(one.name for one in first) == beginning:
-            return _name(reading, first[-1]).startswith((OUR_NAMES, OUR_IMPORT))
-    return False
+def _beginnings(reading: Reading) -> set[int]:
+    """The indices at which hooks begin."""
+    ours = {number for number, name in enumerate(reading.code.co_names) if name.startswith((OUR_NAMES, OUR_IMPORT))}
+    found = set()
+    for index, one in enumerate(reading.instructions if ours else ()):
+        if one.opcode in _ASKING and name_index(one.opcode, one.arg) in ours:
+            for beginning in _BEGINNINGS:
+                start = index + 1 - len(beginning)
+                if start >= 0 and tuple(each.name for each in reading.instructions[start : index + 1]) == beginning:
+                    found.add(start)
+    return found
 
 
 def _end_of_hook(reading: Reading, index: int) -> int:
@@ -135,10 +133,11 @@ def _end_of_hook(reading: Reading, index: int) -> int:
 def _align(old: Reading, new: Reading) -> Alignment:
     moved: list[int] = []
     hooks: list[range] = []
+    beginnings, already = _beginnings(new), _beginnings(old)
     index = 0
     while index < len(new.instructions):
         expected = old.instructions[len(moved)] if len(moved) < len(old.instructions) else None
-        if _begins_hook(new, index) and not (expected and _begins_hook(old, len(moved))):
+        if index in beginnings and len(moved) not in already:
             hooks.append(range(index, _end_of_hook(new, index)))
             index = hooks[-1].stop
             continue

@@ -84,43 +84,48 @@ def _protect(instruction: Instruction, state: str) -> tuple[int, str] | None:
     return handler.target, state[: handler.depth] + OFFSET * handler.lasti + VALUE
 
 
-def _ways(reading: Reading, index: int, state: str) -> list[tuple[int, str]]:
-    instruction = reading.instructions[index]
-    ways = []
-    exceptional = _protect(instruction, state)
-    if exceptional:
-        ways.append(exceptional)
-    if instruction.target is not None and instruction.opcode not in LABELING:
-        ways.append((instruction.target, _step(instruction, state, jump=True)))
-    behind = _step(instruction, state, jump=False)
-    if instruction.opcode not in TERMINAL:
-        if index + 1 == len(reading.instructions):
-            raise Unsound("control falls off the end")
-        ways.append((index + 1, behind))
-    return ways
-
-
 def interpret(reading: Reading) -> list[str | None]:
     """The stack before each instruction that can be reached.
 
     Raises Unsound if two ways to one instruction disagree, if more values are there than ``co_stacksize`` has room for, or if
     an instruction does not find what it needs.
     """
-    instructions, room = reading.instructions, reading.code.co_stacksize
+    instructions = reading.instructions
     states: list[str | None] = [None] * len(instructions)
-    pending = [(0, "")]
+    pending, seen = [(0, "")], set()
     while pending:
         index, state = pending.pop()
-        known = states[index]
-        if known is not None:
-            if known != state:
-                raise instructions[index].wrong(f"one way leads here with {known!r} on the stack, another with {state!r}")
-            continue
-        if len(state) > room:
-            raise instructions[index].wrong(f"{len(state)} values, room for {room}")
-        states[index] = state
-        try:
-            pending += _ways(reading, index, state)
-        except Unsound as finding:
-            raise instructions[index].wrong(str(finding)) from None
+        while states[index] is None:
+            one = instructions[index]
+            if len(state) > reading.code.co_stacksize:
+                raise one.wrong(f"{len(state)} values, room for {reading.code.co_stacksize}")
+            states[index] = state
+            try:
+                ways, behind = _ways(one, state)
+            except Unsound as finding:
+                raise one.wrong(str(finding)) from None
+            pending += [way for way in ways if way not in seen]
+            seen.update(ways)
+            if behind is None:
+                break
+            if index + 1 == len(instructions):
+                raise one.wrong("control falls off the end")
+            index, state = index + 1, behind
+        else:
+            if states[index] != state:
+                raise instructions[index].wrong(
+                    f"one way leads here with {states[index]!r} on the stack, another with {state!r}"
+                )
     return states
+
+
+def _ways(one: Instruction, state: str) -> tuple[list[tuple[int, str]], str | None]:
+    """Where control may jump from an instruction, with what on the stack; and the stack behind it if control gets there."""
+    ways = []
+    exceptional = _protect(one, state)
+    if exceptional:
+        ways.append(exceptional)
+    if one.target is not None and one.opcode not in LABELING:
+        ways.append((one.target, _step(one, state, jump=True)))
+    behind = _step(one, state, jump=False)
+    return ways, None if one.opcode in TERMINAL else behind

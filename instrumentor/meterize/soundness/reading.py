@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from types import CodeType
 from typing import Final, NamedTuple, TypeAlias
@@ -139,13 +140,21 @@ def check_operands(reading: Reading) -> None:
     for one in reading.instructions:
         if one.opcode not in _INDEXING:
             continue
-        name = name_index(one.opcode, one.arg)
-        if name is not None and name >= names:
+        name, const, variable = _indices(one.opcode, one.arg)
+        if name >= names:
             raise one.wrong(f"no name {name}")
-        if one.opcode in INDEXES_CONSTS and one.arg >= consts:
-            raise one.wrong(f"no constant {one.arg}")
-        if max(local_indices(one.opcode, one.arg), default=-1) >= variables:
-            raise one.wrong(f"no variable for {one.arg}")
+        if const >= consts:
+            raise one.wrong(f"no constant {const}")
+        if variable >= variables:
+            raise one.wrong(f"no variable {variable}")
+
+
+@lru_cache(maxsize=1 << 12)
+def _indices(opcode: int, arg: int) -> tuple[int, int, int]:
+    """Into names, constants and variables; -1 where an operand holds none."""
+    name = name_index(opcode, arg)
+    const = arg if opcode in INDEXES_CONSTS else -1
+    return -1 if name is None else name, const, max(local_indices(opcode, arg), default=-1)
 
 
 # The table of exceptions (Objects/exception_handling_notes.txt).
@@ -209,24 +218,34 @@ def _positions(code: CodeType) -> list[Position]:
 
 def check_neighbours(reading: Reading) -> None:
     """Raise Unsound where the interpreter takes two instructions for one, or jumps past what it expects, and finds another."""
-    for one, following in pairwise(reading.instructions):
-        expected = _FOLLOWED_BY.get(one.name)
+    instructions = reading.instructions
+    for one, following in pairwise(instructions):
+        expected = _FOLLOWED_BY.get(one.opcode)
         if expected is not None and following.name not in expected:
             raise one.wrong(f"{following.name} follows instead of {' or '.join(expected)}")
-    for one in reading.instructions:
-        expected = _LEADS_TO.get(one.name)
-        if expected is not None and one.target is not None and reading.instructions[one.target].name not in expected:
-            raise one.wrong(f"it leads to {reading.instructions[one.target].name} instead of {' or '.join(expected)}")
+        expected = _LEADS_TO.get(one.opcode)
+        if expected is not None and one.target is not None and instructions[one.target].name not in expected:
+            raise one.wrong(f"it leads to {instructions[one.target].name} instead of {' or '.join(expected)}")
 
 
-_FOLLOWED_BY: Final[dict[str, tuple[str, ...]]] = {
-    "KW_NAMES": ("PRECALL", "CALL"),  # a local variable of the interpreter loop (Python/bytecodes.c, 3.12)
-    "PRECALL": ("CALL",),  # specialised forms skip it (Python/ceval.c, SKIP_CALL, 3.11)
-    "SEND": ("YIELD_VALUE",),  # throw() takes the distance from there (Objects/genobject.c, _gen_throw)
-    "RETURN_GENERATOR": ("POP_TOP",),  # what the first send() brings (Python/compile.c)
-    "YIELD_VALUE": ("RESUME",),  # throw() looks for it there (Objects/genobject.c, _PyGen_yf)
-}
-_LEADS_TO: Final[dict[str, tuple[str, ...]]] = {
-    **({"FOR_ITER": ("END_FOR",)} if "END_FOR" in NAMES else {}),  # it jumps one or two units farther (Python/bytecodes.c)
-    **({"SEND": ("END_SEND",)} if "END_SEND" in NAMES else {}),  # inlined, it returns to the instruction behind (SEND_GEN)
-}
+def _numbered(rules: dict[str, tuple[str, ...]]) -> dict[int, tuple[str, ...]]:
+    """By opcode, where this interpreter has all of a rule's."""
+    known = {name: number for number, name in enumerate(NAMES)}
+    return {known[name]: expected for name, expected in rules.items() if name in known and known.keys() & {*expected}}
+
+
+_FOLLOWED_BY: Final = _numbered(
+    {
+        "KW_NAMES": ("PRECALL", "CALL"),  # a local variable of the interpreter loop (Python/bytecodes.c, 3.12)
+        "PRECALL": ("CALL",),  # specialised forms skip it (Python/ceval.c, SKIP_CALL, 3.11)
+        "SEND": ("YIELD_VALUE",),  # throw() takes the distance from there (Objects/genobject.c, _gen_throw)
+        "RETURN_GENERATOR": ("POP_TOP",),  # what the first send() brings (Python/compile.c)
+        "YIELD_VALUE": ("RESUME",),  # throw() looks for it there (Objects/genobject.c, _PyGen_yf)
+    }
+)
+_LEADS_TO: Final = _numbered(
+    {
+        "FOR_ITER": ("END_FOR",),  # it jumps one or two units farther (Python/bytecodes.c)
+        "SEND": ("END_SEND",),  # inlined, it returns to the instruction behind (Python/bytecodes.c, SEND_GEN)
+    }
+)

@@ -69,7 +69,7 @@ def test_the_good_rewrite_is_good(codes, modules):
         ("FOR_ITER", False, {"position": (1, 1, 1, 1)}, "its position was"),
         ("FOR_ITER", False, {"position": (None, None, None, None)}, "its position was"),
         (LOAD_LOCAL, False, {"arg": 2}, "its operand was 0 and is 2"),
-        (LOAD_LOCAL, False, {"arg": 90}, "no variable for 90"),
+        (LOAD_LOCAL, False, {"arg": 90}, "no variable 90"),
         ("STORE_FAST", False, {"opcode": NUMBERS["POP_TOP"], "arg": 0}, "POP_TOP at .*: in place of STORE_FAST"),
         ("BINARY_OP", False, {"arg": 1}, "its operand was"),
         ("BINARY_OP", False, {"handler": None}, "its handler was"),
