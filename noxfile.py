@@ -89,3 +89,21 @@ def cases(session: nox.Session) -> None:
     install(session)
     few = ["greenhouse", "tablib-xlsx", "markdown-footnotes", "humanize-gnu", "asgiref-threads", "tabulate-cli"]
     session.run("python", "benchmarks/cases.py", *(session.posargs or few))
+
+
+TORTURE = {
+    "cpython": ["tests.frameworks.cpython", "--jobs", "2"],
+}
+"""Long runs that try to make hooks noticeable, by name: a module and what it is always given."""
+
+
+@nox.session(python=PYTHONS)
+def torture(session: nox.Session) -> None:
+    """Hooks at every block of real code. After --: names of steps, else all, then options for them: -- cpython --few"""
+    options = list(session.posargs)
+    steps = []
+    while options and not options[0].startswith("-"):
+        steps.append(options.pop(0))
+    install(session, "test")
+    for step in steps or TORTURE:
+        session.run("python", "-m", *TORTURE[step], *options)
