@@ -6,9 +6,7 @@ import argparse
 import os
 import shlex
 import shutil
-import subprocess
 import sys
-import tarfile
 import tempfile
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +16,7 @@ from pathlib import Path
 
 from measure import clean_variables, cpu_of, options, say
 from packages import copy_package
+from sdists import install_sdist
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -109,16 +108,10 @@ def prepare(recipe: Recipe, folder: Path) -> Prepared:
 
 def _install(recipe: Recipe, place: Path) -> Path:
     """The package and this tool in a new environment; the folder of the package's sdist."""
-    python = place / "venv" / "bin" / "python"
-    pinned = f"{recipe.distribution}=={recipe.version}"
-    run([sys.executable, "-m", "venv", str(place / "venv")])
-    run([str(python), "-m", "pip", "install", "-q", pinned, *recipe.needs, "-e", str(ROOT)])
-    run([str(python), "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:", pinned, "-d", str(place / "sdist")])
-    with tarfile.open(next((place / "sdist").glob("*.tar.gz"))) as archive:
-        archive.extractall(place / "unpacked", filter="data")
-    unpacked = next((place / "unpacked").iterdir())
-    for part in recipe.remove:
-        shutil.rmtree(unpacked / part)
+    needs, remove = (*recipe.needs, "-e", str(ROOT)), recipe.remove
+    unpacked = install_sdist(
+        place, recipe.distribution, recipe.version, needs=needs, remove=remove, variables=clean_variables()
+    )
     if (own := HERE / "cases" / recipe.name).is_dir():
         shutil.copytree(own, place / "files", ignore=shutil.ignore_patterns("__pycache__"))
     return unpacked
@@ -141,15 +134,6 @@ def _made(folder: Path) -> Path:
 def variables_for(python: Path) -> dict[str, str]:
     """``python`` in a command is this interpreter."""
     return clean_variables() | {"PATH": f"{python.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
-
-
-def run(command: list[str]) -> None:
-    """Run it; its output is of interest only if it fails."""
-    done = subprocess.run(
-        command, env=clean_variables(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command)} failed ({done.returncode})\n{done.stdout[-3000:]}")
 
 
 def recipe_options(description: str) -> argparse.ArgumentParser:
