@@ -46,12 +46,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def make_report(compared: Sequence[Compared], conditions: Conditions, files: Sequence[str], lacking: Sequence[str]) -> Report:
     ways = [way for way in conditions.trees if way != BARE]
+    prefixes = [f"test.{name}{end}" for name in files for end in ". "]
     unneeded: list[str] = []
     for way in ways:
         of_way = [one for one in compared if one.way == way]
         tests = [test for one in of_way for test in one.tests]
         different = [found.test for one in of_way for found in one.differences]
-        unneeded += conditions.explanations.unneeded(way, conditions.version, files, tests, different)
+        unneeded += conditions.explanations.unneeded(way, conditions.version, prefixes, tests, different)
     hooked = conditions.trees[ways[0]]
     return Report(
         version=RELEASE,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -44,14 +44,14 @@ class Explanations:
         return None
 
     def unneeded(
-        self, way: str, version: str, files: Collection[str], compared: Sequence[str], different: Sequence[str]
+        self, way: str, version: str, prefixes: Sequence[str], compared: Sequence[str], different: Sequence[str]
     ) -> Iterator[str]:
-        """Patterns about these files that explain no difference: those say something that is not true any more."""
+        """Patterns that begin so, but explain no difference: those say something that is not true any more."""
         for entry in self.entries:
             if entry.sometimes or not entry.applies(way, version):
                 continue
             for pattern in entry.tests:
-                is_about = any(pattern.startswith((f"test.{name}.", f"test.{name} ")) for name in files)
+                is_about = pattern.startswith(tuple(prefixes))
                 if is_about and not any(fnmatchcase(test, pattern) for test in different):
                     there = any(fnmatchcase(test, pattern) for test in compared)
                     yield f"{pattern}: {'does not differ' if there else 'is not there'} ({way}, {version})"
