@@ -1,0 +1,121 @@
+"""Compares hooked runs of a suite with bare ones, test by test, and repeats those that differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.frameworks.cpython.comparison import TRIES, Difference, all_tests, find_differences
+from tests.frameworks.cpython.explanations import Explanations
+from tests.frameworks.cpython.runs import Run
+from tests.frameworks.cpython.trees import BARE
+
+from .environments import Lab, make_environment, plant
+from .runs import run_suite
+from .suites import Suite
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """What holds for a whole comparison."""
+
+    ways: tuple[str, ...]
+    folder: Path
+    explanations: Explanations
+    version: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """One suite in one way. ``failed`` counts tests that fail bare, too; ``broken`` says what makes it worthless."""
+
+    suite: str
+    release: str
+    way: str
+    hooks: int
+    tests: tuple[str, ...]
+    failed: int
+    differences: tuple[Difference, ...]
+    armed: int
+    fired: int
+    refused: tuple[str, ...]
+    broken: tuple[str, ...]
+
+
+def compare_suites(suites: Sequence[Suite], conditions: Conditions, jobs: int, tell: Callable[[str], None]) -> list[Compared]:
+    """Every suite in every way, ``jobs`` suites at a time."""
+
+    def compare(suite: Suite) -> list[Compared]:
+        found = compare_suite(suite, conditions)
+        tell(suite.name)
+        return found
+
+    with ThreadPoolExecutor(jobs) as lanes:
+        return [one for found in lanes.map(compare, suites) for one in found]
+
+
+def compare_suite(suite: Suite, conditions: Conditions) -> list[Compared]:
+    made = make_environment(suite, conditions.folder)
+    labs = plant(made, suite, (BARE, *conditions.ways))
+    bare = [run_suite(labs[BARE], conditions.seconds)]
+    return [_compare(labs, way, bare, conditions) for way in conditions.ways]
+
+
+def _compare(labs: Mapping[str, Lab], way: str, bare: list[Run], conditions: Conditions) -> Compared:
+    """Adds to the bare runs what it needs."""
+    lab = labs[way]
+    hooked = [run_suite(lab, conditions.seconds)]
+
+    def unexplained() -> list[str]:
+        found = find_differences(bare, hooked)
+        return [test for test in found if conditions.explanations.find(test, way, conditions.version) is None]
+
+    while len(hooked) < TRIES and unexplained():
+        hooked.append(run_suite(lab, conditions.seconds))
+        if len(bare) < len(hooked):
+            bare.append(run_suite(labs[BARE], conditions.seconds))
+    assert lab.saturation is not None
+    return Compared(
+        suite=lab.suite.name,
+        release=lab.suite.release,
+        way=way,
+        hooks=lab.saturation.hooks,
+        tests=tuple(sorted(_tests([bare[0], hooked[0]]))),
+        failed=sum(bare[0].outcomes[test] in {"failed", "error"} for test in _tests(bare[:1])),
+        differences=tuple(_difference(test, way, bare, hooked, conditions) for test in find_differences(bare, hooked)),
+        armed=max(run.armed for run in hooked),
+        fired=max(run.fired for run in hooked),
+        refused=tuple(f"{one.file}: {one.qualname}: {one.reason}" for one in lab.saturation.refused),
+        broken=tuple(_broken(lab, bare, hooked)),
+    )
+
+
+def _tests(runs: Sequence[Run]) -> set[str]:
+    """Without the lines about warnings and how all ended."""
+    return {test for test in all_tests(runs) if not test.endswith((" (warning)", "(session)", "(process)"))}
+
+
+def _broken(lab: Lab, bare: Sequence[Run], hooked: Sequence[Run]) -> list[str]:
+    """What would make equal outcomes say nothing: no tests, hooks that were not there, or did not fire."""
+    found = [f"{name} was changed by a test" for name in lab.changed_files()]
+    if not any(bare[0].outcomes[test] == "passed" for test in _tests(bare[:1])):
+        found.append(f"no test passed: {bare[0].details.get(f'{lab.suite.name}: (process)', '')}")
+    if any(lab.has_runtime != bool(run.fired) for run in hooked):
+        found.append(f"{hooked[0].fired} of {hooked[0].armed} hooks fired")
+    return found
+
+
+def _difference(test: str, way: str, bare: Sequence[Run], hooked: Sequence[Run], conditions: Conditions) -> Difference:
+    explanation = conditions.explanations.find(test, way, conditions.version)
+    usual = {run.outcome(test) for run in bare}
+    odd = next(run for run in hooked if run.outcome(test) not in usual)
+    return Difference(
+        test=test,
+        bare=tuple(run.outcome(test) for run in bare),
+        hooked=tuple(run.outcome(test) for run in hooked),
+        details=odd.details.get(test, ""),
+        reason=explanation.reason if explanation else None,
+    )
