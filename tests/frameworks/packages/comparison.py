@@ -1,4 +1,4 @@
-"""Compares hooked runs of a suite with bare ones, test by test, and repeats those that differ."""
+"""Compares hooked runs of a suite with bare ones, test by test, and with each other, hook by hook; repeats what differs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from pathlib import Path
 
 from tests.frameworks.cpython.comparison import TRIES, Difference, all_tests, find_differences
 from tests.frameworks.cpython.explanations import Explanations
-from tests.frameworks.cpython.runs import Run
 from tests.frameworks.cpython.trees import BARE
 
 from .environments import Lab, make_environment, plant
-from .runs import run_suite
+from .runs import SuiteRun, run_suite
 from .suites import Suite
 
 
@@ -42,6 +41,7 @@ class Compared:
     armed: int
     fired: int
     refused: tuple[str, ...]
+    lost: tuple[str, ...]
     broken: tuple[str, ...]
 
 
@@ -60,23 +60,23 @@ def compare_suites(suites: Sequence[Suite], conditions: Conditions, jobs: int, t
 def compare_suite(suite: Suite, conditions: Conditions) -> list[Compared]:
     made = make_environment(suite, conditions.folder)
     labs = plant(made, suite, (BARE, *conditions.ways))
-    bare = [run_suite(labs[BARE], conditions.seconds)]
-    return [_compare(labs, way, bare, conditions) for way in conditions.ways]
+    runs = {BARE: [run_suite(labs[BARE], conditions.seconds)]}
+    return [_compare(labs[way], labs[BARE], runs, conditions) for way in conditions.ways]
 
 
-def _compare(labs: Mapping[str, Lab], way: str, bare: list[Run], conditions: Conditions) -> Compared:
-    """Adds to the bare runs what it needs."""
-    lab = labs[way]
-    hooked = [run_suite(lab, conditions.seconds)]
+def _compare(lab: Lab, untouched: Lab, runs: dict[str, list[SuiteRun]], conditions: Conditions) -> Compared:
+    """Adds its runs to those there are, and bare ones if it needs them."""
+    way, bare = lab.way, runs[BARE]
+    hooked = runs[way] = [run_suite(lab, conditions.seconds)]
 
     def unexplained() -> list[str]:
         found = find_differences(bare, hooked)
         return [test for test in found if conditions.explanations.find(test, way, conditions.version) is None]
 
-    while len(hooked) < TRIES and unexplained():
+    while len(hooked) < TRIES and (unexplained() or find_lost(runs, way)):
         hooked.append(run_suite(lab, conditions.seconds))
         if len(bare) < len(hooked):
-            bare.append(run_suite(labs[BARE], conditions.seconds))
+            bare.append(run_suite(untouched, conditions.seconds))
     assert lab.saturation is not None
     return Compared(
         suite=lab.suite.name,
@@ -89,16 +89,25 @@ def _compare(labs: Mapping[str, Lab], way: str, bare: list[Run], conditions: Con
         armed=max(run.armed for run in hooked),
         fired=max(run.fired for run in hooked),
         refused=tuple(f"{one.file}: {one.qualname}: {one.reason}" for one in lab.saturation.refused),
+        lost=tuple(sorted(find_lost(runs, way))),
         broken=tuple(_broken(lab, bare, hooked)),
     )
 
 
-def _tests(runs: Sequence[Run]) -> set[str]:
+def find_lost(runs: Mapping[str, Sequence[SuiteRun]], way: str) -> frozenset[str]:
+    """Hooks that went away without a use counted: those that stay counted one in every run, these in none."""
+    if way != "once" or "every" not in runs:
+        return frozenset()
+    counted = frozenset.intersection(*(run.used for run in runs["every"]))
+    return counted.difference(*(run.used for run in runs[way]))
+
+
+def _tests(runs: Sequence[SuiteRun]) -> set[str]:
     """Without the lines about warnings and how all ended."""
     return {test for test in all_tests(runs) if not test.endswith((" (warning)", "(session)", "(process)"))}
 
 
-def _broken(lab: Lab, bare: Sequence[Run], hooked: Sequence[Run]) -> list[str]:
+def _broken(lab: Lab, bare: Sequence[SuiteRun], hooked: Sequence[SuiteRun]) -> list[str]:
     """What would make equal outcomes say nothing: no tests, hooks that were not there, or did not fire."""
     found = [f"{name} was changed by a test" for name in lab.changed_files()]
     if not any(bare[0].outcomes[test] == "passed" for test in _tests(bare[:1])):
@@ -108,7 +117,9 @@ def _broken(lab: Lab, bare: Sequence[Run], hooked: Sequence[Run]) -> list[str]:
     return found
 
 
-def _difference(test: str, way: str, bare: Sequence[Run], hooked: Sequence[Run], conditions: Conditions) -> Difference:
+def _difference(
+    test: str, way: str, bare: Sequence[SuiteRun], hooked: Sequence[SuiteRun], conditions: Conditions
+) -> Difference:
     explanation = conditions.explanations.find(test, way, conditions.version)
     usual = {run.outcome(test) for run in bare}
     odd = next(run for run in hooked if run.outcome(test) not in usual)

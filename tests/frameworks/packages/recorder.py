@@ -3,7 +3,7 @@
 python [-P] recorder.py OUT pytest|unittest ARGUMENT...
 
 Runs on what the environment has: the standard library, and pytest where that is asked for. Each warning that pytest shows is
-a line too, and how the session ended; the last line counts the hooks.
+a line too, and how the session ended; the last line has the hooks.
 """
 
 import builtins
@@ -97,7 +97,7 @@ def main():
     with Path(path).open("w", encoding="utf-8") as out:
         {"pytest": run_pytest, "unittest": run_unittest}[framework](out, arguments)
         door = getattr(builtins, "__meterize__", None)
-        fired = sum(map(bool, door.snapshot().values())) if door else 0
+        fired = [hook for hook, uses in door.snapshot().items() if uses] if door else []
         out.write(json.dumps({"armed": len(door.hooks) if door else 0, "fired": fired}) + "\n")
 
 

@@ -30,7 +30,8 @@ class Report:
 
     @property
     def broken(self) -> list[str]:
-        return [f"{one.suite}, {one.way}: {text}" for one in self.compared for text in one.broken]
+        lost = [f"{one.suite}, {one.way}: a use of {hook} was not counted" for one in self.compared for hook in one.lost]
+        return [f"{one.suite}, {one.way}: {text}" for one in self.compared for text in one.broken] + lost
 
     @property
     def is_clean(self) -> bool:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.frameworks.cpython.runs import Run
@@ -16,7 +17,14 @@ from tests.frameworks.cpython.runs import Run
 from .environments import Lab, clean_variables
 
 
-def run_suite(lab: Lab, seconds: float) -> Run:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteRun(Run):
+    """A run that also knows which hooks fired, by id."""
+
+    used: frozenset[str] = frozenset()
+
+
+def run_suite(lab: Lab, seconds: float) -> SuiteRun:
     """Run it alone in its process group, which is killed at the end."""
     with tempfile.TemporaryDirectory(prefix="packages-", ignore_cleanup_errors=True) as folder:
         home = Path(folder)
@@ -60,18 +68,18 @@ def _wait(child: subprocess.Popen[bytes], seconds: float) -> str:
     return "ended" if code == 0 else f"exit code {code}" if code > 0 else f"killed by {signal.Signals(-code).name}"
 
 
-def _read(out: Path, suite: str, ended: str, log: str) -> Run:
+def _read(out: Path, suite: str, ended: str, log: str) -> SuiteRun:
     """Test ids begin with the suite's name; ``<suite>: (process)`` stands for how the process ended."""
     outcomes, details = {f"{suite}: (process)": ended}, {f"{suite}: (process)": log}
-    armed = fired = 0
+    armed, fired = 0, frozenset[str]()
     for line in out.read_text(encoding="utf-8").splitlines() if out.exists() else ():
         try:
             row = json.loads(line)
         except ValueError:  # cut short by a crash
             continue
         if "id" not in row:
-            armed, fired = row["armed"], row["fired"]
+            armed, fired = row["armed"], frozenset(row["fired"])
             continue
         outcomes[f"{suite}: {row['id']}"] = row["outcome"]
         details[f"{suite}: {row['id']}"] = row["details"]
-    return Run(outcomes=outcomes, details=details, armed=armed, fired=fired)
+    return SuiteRun(outcomes=outcomes, details=details, armed=armed, fired=len(fired), used=fired)

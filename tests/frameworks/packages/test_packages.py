@@ -11,8 +11,9 @@ import tomllib
 import pytest
 from tests.frameworks.cpython.explanations import Explanations, read_explanations
 from tests.frameworks.packages.__main__ import DIFFERENCES, choose, main
-from tests.frameworks.packages.comparison import Conditions, compare_suite
+from tests.frameworks.packages.comparison import Conditions, compare_suite, find_lost
 from tests.frameworks.packages.environments import RECORDERS, make_environment, modules_of, plant
+from tests.frameworks.packages.runs import SuiteRun
 from tests.frameworks.packages.suites import RECIPES, read_suites
 
 WAYS = ("every", "once", "absent")
@@ -137,7 +138,20 @@ def test_outcomes_of_every_kind_are_recorded(tmp_path):
         "UserWarning: at 0x… (warning)": "given",
         "(session)": "exit status 1",
     }
-    assert counts == {"armed": 0, "fired": 0}
+    assert counts == {"armed": 0, "fired": []}
+
+
+def test_a_hook_that_went_away_without_a_count_is_found():
+    def runs(*used):
+        return [SuiteRun(outcomes={}, used=frozenset(hooks)) for hooks in used]
+
+    assert find_lost({"every": runs("abc"), "once": runs("ab", "a")}, "once") == {"c"}
+    assert find_lost({"every": runs("abc", "ab"), "once": runs("ab")}, "once") == frozenset()
+    assert (
+        find_lost({"once": runs("ab")}, "once")
+        == find_lost({"every": runs("abc"), "absent": runs("")}, "absent")
+        == frozenset()
+    )
 
 
 def test_all_packages_of_the_recipes_are_there_and_five_more():
