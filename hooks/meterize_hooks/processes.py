@@ -1,15 +1,18 @@
-"""Owns the turning points of a process's life that the runtime must be told of: fork, exit, and multiprocessing's own exit."""
+"""Owns the turning points of a process's life that the runtime is told of: fork, exit, and ends without exit functions."""
 
 from __future__ import annotations
 
 import atexit
 import os
 import sys
+from _thread import get_native_id
+
+from .system import System
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Protocol
+    from typing import Any, Protocol
 
     class Process(Protocol):
         """What is told."""
@@ -39,6 +42,35 @@ def follow(process: Process) -> None:
         after_in_child=process.after_fork_in_child,
     )
     atexit.register(process.finish)
+
+
+class ThreadEnd:
+    """Tells once the thread that keeps it to itself ends.
+
+    A child that was forked in a thread is over with that thread, and runs no exit functions; were a thread of ours left, it
+    would not end at all. What is a thread's own is let go last, when it can still run code (Python/pystate.c,
+    PyThreadState_Clear).
+    """
+
+    __slots__ = ("_pid", "_tell")
+
+    def __init__(self, tell: Callable[[], None]) -> None:
+        self._tell = tell
+        self._pid = System.getpid()
+
+    def __del__(self) -> None:
+        # In a forked child the threads of its parent are let go as well.
+        if System.getpid() == self._pid:
+            self._tell()
+
+
+def watch_end_of_thread(own: Any, tell: Callable[[], None]) -> None:
+    """Have ``own``, a ``_thread._local``, tell at the end of this thread, if the process was started or forked with it.
+
+    Not where gevent and the like have put a class for their greenlets in its place.
+    """
+    if type(own).__module__ == "_thread" and get_native_id() == System.getpid():
+        own.end = ThreadEnd(tell)
 
 
 class MultiprocessingExit:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from _functools import partial  # type: ignore[import-not-found] # not ``functools``, which brings ``collections``
-from _thread import RLock
+from _thread import RLock, _local
 
 from .accounts import Accounts, clean_subject
 from .door import many_subjects_door, one_subject_door, open_door, present_door, publish
@@ -13,7 +13,7 @@ from .events import lost_line, use_line
 from .incarnation import new_incarnation
 from .losses import Losses
 from .notifier import PATIENCE_SECONDS, Notifier
-from .processes import MultiprocessingExit, follow
+from .processes import MultiprocessingExit, follow, watch_end_of_thread
 from .registry import Registry
 from .spool import spool_folder
 from .system import System
@@ -43,7 +43,9 @@ class Runtime:
         self._reports = 0
         self._notifier = Notifier(spool_folder(environ), self.incarnation, _flush_seconds(environ), self._outgoing)
         self._multiprocessing = MultiprocessingExit(self.flush)
+        self._own = _local()
         follow(self)
+        watch_end_of_thread(self._own, self.leave)
 
     def arm(self, table: object) -> None:
         """Arm the hooks of the module whose code calls this."""
@@ -95,6 +97,11 @@ class Runtime:
         self._finished = True
         self._notifier.finish()
 
+    def leave(self) -> None:
+        """At the end of the thread that this process began with; after the exit functions, where there are any."""
+        if not self._finished:
+            self._notifier.finish()
+
     def before_fork(self) -> None:
         """No second thread, and nothing half done, while the process is copied."""
         self._multiprocessing.follow()
@@ -131,6 +138,7 @@ class Runtime:
         self._registry.restart()
         self._notifier.restart_in_child(self.incarnation)
         self._multiprocessing.follow()
+        watch_end_of_thread(self._own, self.leave)
         if self._open and not self._finished:
             self._notifier.start()
 

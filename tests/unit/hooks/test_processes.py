@@ -194,6 +194,40 @@ def test_fork_from_threads_at_once(bench):
     assert ran.uses == {("1", None): 40}
 
 
+@POLICIES
+@pytest.mark.parametrize("early", [True, False], ids=["armed-before", "armed-in-the-child"])
+def test_a_child_of_a_thread_ends_with_it(bench, policy, early):
+    """Such a child runs no exit functions: it is over when its only thread is, unless another one lives."""
+    bench.meter(SOURCE, policy=policy)
+    ran = bench.run(
+        f"""
+        import os, sys, time, threading
+        if {early}:
+            import metered
+
+        def fork():
+            pid = os.fork()
+            if pid:
+                os.waitpid(pid, 0)
+                return
+            import metered
+            metered.work()
+            if os.fork():  # a grandchild of the same kind
+                os.wait()
+            else:
+                metered.work()
+
+        thread = threading.Thread(target=fork)
+        thread.start()
+        thread.join()
+        print("over")
+        """,
+        environment={"METERIZE_FLUSH_SECONDS": "3600"},
+    )
+    assert ran.out == "over\n"
+    assert sum(ran.uses.values()) == 2
+
+
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 @POLICIES
 def test_multiprocessing_children_are_heard(bench, policy, method):
