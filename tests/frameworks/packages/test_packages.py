@@ -136,7 +136,7 @@ def test_outcomes_of_every_kind_are_recorded(tmp_path):
         "test_mended": "passed unexpectedly",
         "test_warns": "passed",
         "UserWarning: at 0x… (warning)": "given",
-        "(session)": "exit status 1",
+        "(session)": "ended",
     }
     assert counts == {"armed": 0, "fired": []}
 
