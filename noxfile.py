@@ -93,6 +93,9 @@ def cases(session: nox.Session) -> None:
 
 TORTURE = {
     "cpython": ["tests.frameworks.cpython", "--jobs", "2"],
+    "packages": ["tests.frameworks.packages", "--jobs", "2"],
+    "promises": ["pytest", "-q", "-m", "slow or not slow", "tests/promises"],
+    "fuzz": ["tests.fuzz", "--programs", "2000"],
 }
 """Long runs that try to make hooks noticeable, by name: a module and what it is always given."""
 
@@ -104,6 +107,6 @@ def torture(session: nox.Session) -> None:
     steps = []
     while options and not options[0].startswith("-"):
         steps.append(options.pop(0))
-    install(session, "test")
+    install(session, "test", "observers")
     for step in steps or TORTURE:
         session.run("python", "-m", *TORTURE[step], *options)
