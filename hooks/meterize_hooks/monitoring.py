@@ -120,8 +120,11 @@ class MonitoringHooks:
                     if other.fired != other.generation:
                         return disable
                 set_local_events(tool, code, 0)
-            except (MemoryError, RecursionError, RuntimeError, ValueError):
+            except (MemoryError, RecursionError, RuntimeError, ValueError) as error:
                 # No room left, a hook just added by another thread, or our tool id freed by somebody: try again next time.
+                # Nothing above calls Python code, so what comes out of a deeper frame was raised by a signal's handler.
+                if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
+                    raise
                 return None
             return disable
 

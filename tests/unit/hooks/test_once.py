@@ -316,6 +316,33 @@ def test_a_signal_handlers_exception_is_the_applications(once):
     assert ran.out == "True\n"
 
 
+@MONITORED
+@pytest.mark.parametrize("error", ["RuntimeError", "ValueError", "MemoryError", "TypeError"])
+def test_a_signal_handlers_exception_is_never_taken_for_ours(once, error):
+    """Whatever its type: armed code is struck until it has struck inside the callback a few times."""
+    once.run(
+        f"""
+        import metered, signal, builtins
+        from collections import Counter
+        def handler(*_):
+            raise {error}("by the handler")
+        signal.signal(signal.SIGALRM, handler)
+        where = Counter()
+        while where["on_event"] < 3 and sum(where.values()) < 3000:
+            builtins.__meterize__.rearm()
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 1e-6 * (1 + sum(where.values()) % 40))
+                for _ in range(1000): metered.outer(1)(2); metered.work(10); metered.fails(); metered.small()
+                assert not "reached"
+            except {error} as caught:
+                trace = caught.__traceback__
+                while trace.tb_next.tb_next: trace = trace.tb_next
+                where[trace.tb_frame.f_code.co_name] += 1
+        assert where["on_event"], where
+        """
+    )
+
+
 def test_a_tracer_sees_what_it_would_see(once):
     """And the hook fires under it, as under pdb."""
     ran = once.run(
