@@ -9,6 +9,7 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found] # the module ``signal`` makes enums first
 from _thread import RLock, allocate_lock, get_native_id, start_new_thread
 
+from .origin import is_ours
 from .spool import SpoolFile
 from .system import System
 
@@ -56,19 +57,21 @@ class Notifier:
         """Flush from now on, in a thread that neither ``threading`` nor signals know of."""
         if self._wake is not None:
             return
-        wake, gone = allocate_lock(), allocate_lock()
-        wake.acquire()
-        gone.acquire()
         # The new thread inherits the mask. Were it to receive a signal, the main thread's system call would sleep on.
         mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, ())
         try:
             _signal.pthread_sigmask(_signal.SIG_BLOCK, _deferrable_signals())
+            wake, gone = allocate_lock(), allocate_lock()
+            wake.acquire()
+            gone.acquire()
             self._wake, self._gone, self._thread_id = wake, gone, 0
             start_new_thread(self._run, (wake, gone))
-        except RuntimeError:  # no more threads here: the flush at the end remains
+        except (RuntimeError, MemoryError) as error:  # no more threads here: the flush at the end remains
             self._wake = self._gone = None
+            if not is_ours(error):
+                raise
         finally:
-            _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
+            _restore_mask(mask)
 
     def stop(self) -> None:
         """End the thread, and return when the system knows of it no more: ``os.fork`` warns of a second one (3.12+)."""
@@ -113,6 +116,20 @@ class Notifier:
             except Exception:  # noqa: BLE001, S112 - nothing of the application runs here, and nobody would see it
                 continue
         gone.release()
+
+
+def _restore_mask(mask: Any) -> None:
+    """Hear signals again. Where memory ends just there it is tried again: the application would be deaf for good."""
+    tries = 100
+    while tries:
+        tries -= 1
+        try:
+            _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
+        except MemoryError as error:
+            if not is_ours(error):
+                raise
+        else:
+            return
 
 
 def _deferrable_signals() -> set[int]:

@@ -6,6 +6,7 @@ from .door import publish_slot
 from .hook import EveryHook, Fire, OnceHook
 from .in_place import InPlaceHooks
 from .monitoring import MonitoringHooks
+from .origin import is_ours
 from .table import INLINE, MONITORING, find_code, read_entry, read_table
 
 TYPE_CHECKING = False
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from .losses import Losses
     from .table import Entry
 
-UNARMED = (TypeError, ValueError, LookupError, AttributeError, RuntimeError)
-"""What an interpreter that is not as we know it may raise while a hook is armed."""
+UNARMED = (TypeError, ValueError, LookupError, AttributeError, RuntimeError, MemoryError)
+"""What an interpreter that is not as we know it, or is out of memory, may raise while a hook is armed."""
 
 
 class Registry:
@@ -52,16 +53,17 @@ class Registry:
             return
         package, items = known
         for item in items:
-            entry = read_entry(item)
-            if entry is None:
-                self._losses.add("unknown-hook", package)
-                continue
+            entry = None
             try:
-                reason = self._arm_entry(module, package, entry)
-            except UNARMED:
+                entry = read_entry(item)
+                reason = "unknown-hook" if entry is None else self._arm_entry(module, package, entry)
+            except UNARMED as error:
+                if not is_ours(error):
+                    raise
                 reason = "not-armed"
             if reason is not None:
-                self._losses.add(reason, package, entry[1], entry[0])
+                hook_id, feature = ("", "") if entry is None else entry[:2]
+                self._losses.add(reason, package, feature, hook_id)
 
     def _arm_entry(self, module: CodeType, package: str, entry: Entry) -> str | None:
         hook_id, feature, _, mechanism, path, offset, extra = entry
@@ -91,9 +93,10 @@ class Registry:
             subject, seconds = self._fires[key]
             hook, generation = key
             if generation > hook.gathered:
+                uses = hook.uses + 1
+                self.untold[hook.id, uses] = Fire(hook, uses, subject, seconds)  # memory may end here; then it is done again
                 hook.gathered = generation
-                hook.uses += 1
-                self.untold[hook.id, hook.uses] = Fire(hook, hook.uses, subject, seconds)
+                hook.uses = uses
             self._fires.pop(key, None)
 
     def unsent_counts(self) -> Iterator[tuple[EveryHook, Account, int]]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import traceback
+from pathlib import Path
+
 import pytest
 
 from meterize.cpython.versions import HAS_MONITORING
@@ -529,6 +533,19 @@ def test_code_is_as_compiled(once):
         """
     )
     assert not ran.err
+
+
+@MONITORED
+def test_where_lines_begin():
+    """As CPython's own reading has it, for code of every shape."""
+    from meterize.cpython.identity import walk
+    from meterize_hooks.monitoring import begins_line
+
+    for file in (contextlib.__file__, traceback.__file__, __file__):
+        for _, code in walk(compile(Path(file).read_text(), file, "exec")):
+            starts = {start for start, _, line in code.co_lines() if line is not None}
+            ours = {offset for offset in range(0, len(code.co_code), 2) if begins_line(code, {offset})}
+            assert ours == starts, code
 
 
 @IN_PLACE
