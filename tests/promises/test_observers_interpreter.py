@@ -18,7 +18,7 @@ MODES = [
 ]
 
 
-@pytest.mark.parametrize("options", MODES)
+@pytest.mark.parametrize("options", [MODES[0], *(pytest.param(mode, marks=pytest.mark.slow) for mode in MODES[1:])])
 def test_modes(twins, options):
     """What -v and importtime say names what is imported, and so is left out."""
     path = [str(twins.folder), *twins.variables()["PYTHONPATH"].split(":")]
@@ -60,6 +60,7 @@ def test_a_crash_in_hooked_code_leaves_the_same_dump(twins):
     assert "in fail" in ran.err
 
 
+@pytest.mark.slow
 def test_tracemalloc_finds_the_same_allocations(twins):
     """What the application allocates and keeps, by line. What differs is a few bytes: counts above 256 are numbers that the
     hooked line has made, and small objects come from the interpreter's own stock of used ones, or not.
@@ -125,6 +126,7 @@ def test_the_public_module_for_subinterpreters(twins):
 
 
 @pytest.mark.skipif(not getattr(getattr(sys, "_jit", None), "is_available", bool)(), reason="built without the JIT")
+@pytest.mark.slow
 def test_with_the_jit(twins):
     """Counting there: tests/unit/hooks/test_jit.py."""
     twins.compare(

@@ -72,7 +72,7 @@ def test_frames_of_suspended_and_running_code(twins):
     )
 
 
-@pytest.mark.parametrize("protocol", [0, 5])
+@pytest.mark.parametrize("protocol", [pytest.param(0, marks=pytest.mark.slow), 5])
 def test_pickles(twins, protocol):
     twins.compare(
         f"""

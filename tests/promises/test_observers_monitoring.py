@@ -42,7 +42,7 @@ LOCAL = ("PY_START", "PY_RESUME", "PY_RETURN", "PY_YIELD", "LINE", "CALL", "STOP
 GLOBAL = ("RAISE", "EXCEPTION_HANDLED", "PY_UNWIND", "PY_THROW", "RERAISE")
 
 
-@pytest.mark.parametrize("between", ["pass", "monitoring.restart_events()"])
+@pytest.mark.parametrize("between", [pytest.param("pass", marks=pytest.mark.slow), "monitoring.restart_events()"])
 @pytest.mark.parametrize("disable", [False, True])
 def test_local_events(twins, disable, between):
     """Where a tool asks to be told of a place only once, a line on which a loop begins may be told twice: it has two places."""

@@ -36,7 +36,7 @@ def test_a_tracer_sees_the_same_exceptions(twins):
     twins.compare(TRACING.replace('if one[0] != "exception": ', ""))
 
 
-@pytest.mark.parametrize("tracer", ["settrace", "setprofile"])
+@pytest.mark.parametrize("tracer", ["settrace", pytest.param("setprofile", marks=pytest.mark.slow)])
 def test_a_tracer_that_raises_is_heard_wherever_it_raises(twins, tracer):
     """A debugger ends a program by an exception (bdb.BdbQuit) out of its trace function: at the n-th event, for every n."""
     twins.compare(
@@ -92,6 +92,7 @@ def test_a_profile_function_sees_the_same_calls(twins):
     assert twins.is_missing or metered.uses
 
 
+@pytest.mark.slow
 def test_cprofile_counts_the_same_calls(twins):
     bare, metered = twins.run_both(
         """
@@ -178,6 +179,7 @@ def test_pdb_stops_at_breakpoints_as_before(twins):
     assert all(said.count("(Pdb)") > 8 for said in ran.out.split("session ")[1:])
 
 
+@pytest.mark.slow
 def test_what_is_uncaught_is_examined_after_death(twins):
     twins.compare(
         """

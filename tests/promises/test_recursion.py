@@ -93,7 +93,7 @@ def reached(ran):
     return found
 
 
-@pytest.mark.parametrize("limit", [100, 1000, 5000])
+@pytest.mark.parametrize("limit", [1000, pytest.param(100, marks=pytest.mark.slow), pytest.param(5000, marks=pytest.mark.slow)])
 def test_as_deep_as_ever(twins, limit):
     """To the frame. On 3.12+, while a hook of policy once still waits in the function that recurses, one frame short of it."""
     twins.write(SOURCE)

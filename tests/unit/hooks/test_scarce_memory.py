@@ -57,8 +57,9 @@ def test_a_hook_that_could_not_be_armed_is_told(bench, policy):
         """,
         environment={"METERIZE_FLUSH_SECONDS": "3600"},
     )
-    # Five are armed, or four and one is lost, or memory ended before or after that. 3.11's own SHA-256 may crash.
-    found = set(eval(ran.out)) - ({-11} if sys.version_info < (3, 12) else set())
+    # Five are armed, or four and one is lost, or memory ended before or after that; where CPython itself may
+    # crash: tests/promises/test_memory.py.
+    found = set(eval(ran.out)) - ({-11} if sys.version_info < (3, 14) else set())
     assert {41, 50} <= found <= {0, 41, 50, 100}
 
 
