@@ -19,6 +19,7 @@ from meterize.model.package import Package
 from meterize.model.plan import HookPlan, HookPoint, Selection, Side
 from meterize.model.slice import FeatureSlice, size
 from meterize.pipeline.graphs import Graphs
+from meterize.pipeline.readers import Readers
 from meterize.planning import (
     Choice,
     choose_hook_points,
@@ -72,13 +73,14 @@ def find_feature(
     feature_slice = slice_feature(runs["with"], runs["without"])  # refuses swapped or equal runs: no sorting can mend those
     named = _named_graphs(feature, package, graphs)
     spots = [find_named(spot, named) for spot in feature.guidance.at]
-    eligible = _eligible(graphs.of(runs["with"]), feature)
+    readers = Readers(graphs.code)
+    eligible = _eligible(graphs.of(runs["with"]), feature, readers)
     refinement, advice = mend(runs, eligible, [(graph.code, block) for graph, block in spots], import_alone)
     is_moved = refinement is not None and accept(refinement)
     recorded = runs
     if refinement is not None and is_moved:
         runs = {"with": refinement.with_run, "without": refinement.without_run}
-    choose = partial(_choose, package, feature, graphs, named)
+    choose = partial(_choose, package, feature, graphs, readers, named)
     if refinement is not None:
         more = doubt(refinement) if is_moved else (*explain(refinement), _foretell(refinement, choose))
         advice = (*advice, *more)
@@ -99,9 +101,9 @@ def find_feature(
     advice = (*advice, *name_outside(choice.hook_points, recorded, refinement if is_moved else None))
     plan = _plan(package, feature, runs, feature_slice, selection, choice, advice)
     points = tuple(_with_risk(point, runs, feature_slice, graphs) for point in plan.hook_points)
-    generated = name_generators(feature_slice.union, graphs.code)
+    unhooked = (*name_generators(feature_slice.union, graphs.code), *readers.explain(feature_slice.union))
     return Finding(
-        plan=dataclasses.replace(plan, hook_points=points, warnings=(*plan.warnings, *generated)),
+        plan=dataclasses.replace(plan, hook_points=points, warnings=(*plan.warnings, *unhooked)),
         runs=runs,
         feature_slice=feature_slice,
         refinement=refinement if is_moved else None,
@@ -114,12 +116,14 @@ def _named_graphs(feature: Feature, package: Package, graphs: Graphs) -> dict[Co
     return graphs.all([code for file in files for code in graphs.code.codes(file)])
 
 
-def _eligible(graphs: Mapping[CodeId, ControlFlowGraph], feature: Feature) -> dict[CodeId, ControlFlowGraph]:
-    """Without what the user excludes, and what the package ships for tests: no use is noticed there in production."""
+def _eligible(graphs: Mapping[CodeId, ControlFlowGraph], feature: Feature, readers: Readers) -> dict[CodeId, ControlFlowGraph]:
+    """Without what the user excludes, what the package ships for tests (no use is noticed there in production), and what others
+    compile from its bytecode.
+    """
     return {
         code: graph
         for code, graph in graphs.items()
-        if not code.supports_tests and not is_excluded(code, feature.guidance.exclude)
+        if not code.supports_tests and not is_excluded(code, feature.guidance.exclude) and readers.of(code) is None
     }
 
 
@@ -141,13 +145,14 @@ def _choose(
     package: Package,
     feature: Feature,
     graphs: Graphs,
+    readers: Readers,
     named: Mapping[CodeId, ControlFlowGraph],
     runs: Mapping[str, CoverageRecord],
     feature_slice: FeatureSlice,
 ) -> _Chosen:
     selection = select_tests(runs["with"], runs["without"])
     unique = graphs.all(feature_slice.union)
-    eligible = _eligible(unique, feature)
+    eligible = _eligible(unique, feature, readers)
     users, others = _executed(runs["with"], selection.feature_tests), _executed(runs["without"], selection.rest_tests)
     try:
         choice = choose_hook_points(
@@ -162,8 +167,8 @@ def _choose(
         )
     except NothingFound as error:
         known = graphs.of(runs["with"])
-        said = (*find_data_words(graphs.code, feature), *name_generators(known, graphs.code))
-        compiled = explain_compiled(feature, graphs, _eligible(known, feature), users, others)
+        said = (*find_data_words(graphs.code, feature), *name_generators(known, graphs.code), *readers.explain(known))
+        compiled = explain_compiled(feature, graphs, _eligible(known, feature, readers), users, others)
         error.details = (*error.details, *said, *describe_nearest(users, others, known), *compiled)
         raise
     return selection, choice

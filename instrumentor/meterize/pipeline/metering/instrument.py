@@ -17,6 +17,7 @@ from meterize.model.plan import HookPlan, HookPoint
 from meterize.model.report import Instrumentation, PlacedHook
 from meterize.pipeline.agreement import choose_plans, refuse_own, require_agreement
 from meterize.pipeline.metered import manifest_of
+from meterize.pipeline.readers import Readers
 from meterize.pipeline.sources import PackageCode
 from meterize.pipeline.target import Target
 from meterize.plan_file import check_interpreter, digest_plan, read_plans, render_plans
@@ -79,6 +80,7 @@ def _by_distribution(plans: Sequence[HookPlan]) -> list[list[HookPlan]]:
 def _prepare(plans: Sequence[HookPlan], package: Package, plan_path: Path, runtime: RuntimeSource) -> _Work:
     code = PackageCode(package)
     fitted = fit_plans(plans, code)
+    Readers(code).refuse(point for plan in fitted for point in plan.hook_points)
     manifest = manifest_of(package)
     others, warnings = _other_features(manifest, code, [plan.feature for plan in plans])
     own = (_metered(plan, points.hook_points, plan_path) for plan, points in zip(plans, fitted, strict=True))
