@@ -123,7 +123,7 @@ class Twins:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=900,
         )
         uses, lost = self._counted()
         return Ran(done.returncode, self.plain(done.stdout), self.plain(done.stderr), uses, lost)

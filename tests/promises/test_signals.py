@@ -96,6 +96,7 @@ def test_every_strike_arrives(twins, error):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("error", HANDLERS)
 def test_ten_thousand_strikes_arrive(twins, error):
     strike(twins, error, 10_000)
