@@ -28,8 +28,8 @@ class Candidate:
 
     ``whole`` says that it is a whole function, which no rest test enters, and ``entrance`` how the feature tests enter that;
     ``repeated``: one use may enter it several times, by a loop in the feature's own code. ``leads_to`` counts the slice's
-    instructions that only it leads to, ``reaches`` those of all code that it may call as well, going by names. ``rest_tests``
-    pass it too, if a user named it.
+    instructions that only it leads to, ``reaches`` those of all code that it may call as well, going by names; ``namesakes``
+    are the slice's functions that are called the same. ``rest_tests`` pass it too, if a user named it.
     """
 
     graph: ControlFlowGraph
@@ -39,6 +39,7 @@ class Candidate:
     repeated: bool
     leads_to: int
     reaches: int
+    namesakes: int = 0
     rest_tests: int = 0
 
     @property
@@ -75,8 +76,9 @@ class Candidate:
 
     def cost(self, most: int) -> Cost:
         """Cheap is good: one count for a use; a public function rather than a private one, and the feature's own rather than
-        an arm of a shared one; on the way in, entered seldom, well known, outside loops, sharing few tests with others,
-        entered early, a caller of the others, with few places.
+        an arm of a shared one; on the way in, entered seldom, well known, outside loops, sharing few tests with others, of a
+        name that no other has (where several are called ``run``, a framework calls them so), entered early, a caller of the
+        others, with few places.
 
         The first element counts candidates, because few are better than good ones. ``most`` is the size of the whole slice.
         """
@@ -94,6 +96,7 @@ class Candidate:
             name,
             self.loop_depth,
             shared,
+            self.namesakes,
             round(10 * self.entrance.turn),
             most - self.reaches,
             places,
@@ -140,6 +143,7 @@ def find_candidates(
                     repeated=entrances.is_repeated(code, graphs),
                     leads_to=_behind(union, graph, work.head.block) + (_nested(union, code) if whole else 0),
                     reaches=calls.reached_from(code),
+                    namesakes=calls.namesakes_of(code),
                 )
             )
     return found
@@ -155,6 +159,11 @@ class _Calls:
         for code in union:
             *_, outer, name = ("", *code.qualname.split("."))
             self._called.setdefault(outer if name == "__init__" else name, []).append(code)
+
+    def namesakes_of(self, code: CodeId) -> int:
+        """How many other functions of the slice have its name; operators and constructors are all called the same."""
+        name = code.qualname.rpartition(".")[2]
+        return 0 if name.startswith("__") else len(self._called.get(name, ())) - 1
 
     def reached_from(self, code: CodeId) -> int:
         """How many instructions of the slice are in ``code`` and in what it calls, and so on."""
