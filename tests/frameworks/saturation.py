@@ -22,6 +22,7 @@ from meterize.flow import build_graph
 from meterize.model.feature import Policy
 from meterize.model.rewritten import HookRequest
 from meterize.rewriting import rewrite_module
+from meterize.soundness import check_module
 
 VERSION = "0"
 FEATURE = "everything"
@@ -120,6 +121,7 @@ def _sort_out(
 def _rewrite(code: CodeType, file: str, requests: Sequence[HookRequest], distribution: str) -> CodeType:
     rewritten, _, missing = rewrite_module(code, file, requests, distribution=distribution, version=VERSION)
     assert not missing, missing
+    check_module(code, rewritten)
     return rewritten
 
 
