@@ -199,7 +199,11 @@ def _marking(number: int) -> tuple[Step, ...]:
     )
 
 
-_ARMING_MAY_FAIL_WITH: Final = ("ImportError", "AttributeError", "NameError", "TypeError", "RecursionError", "MemoryError")
+_ARMING_MAY_FAIL_WITH: Final = (
+    "ImportError", "AttributeError", "NameError", "TypeError", "RecursionError", "MemoryError",
+    "OSError", "SyntaxError", "EOFError", "ValueError",
+)  # fmt: skip
+"""The last four: a runtime whose files cannot be read, or were damaged."""
 
 
 def arm_module(table: tuple[object, ...]) -> tuple[Step, ...]:

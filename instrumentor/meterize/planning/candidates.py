@@ -28,8 +28,10 @@ class Candidate:
 
     ``whole`` says that it is a whole function, which no rest test enters, and ``entrance`` how the feature tests enter that;
     ``repeated``: one use may enter it several times, by a loop in the feature's own code. ``leads_to`` counts the slice's
-    instructions that only it leads to, ``reaches`` those of all code that it may call as well, going by names; ``namesakes``
-    are the slice's functions that are called the same. ``rest_tests`` pass it too, if a user named it.
+    instructions that only it leads to, ``reaches`` those of all code that it may call as well, going by names.
+    ``is_called_back``: other functions of the slice are called the same (``run``, ``visit``), so that it is a framework that
+    calls them. ``is_inner``: the feature tests enter it from the feature's own functions alone, and from one that is not called
+    back. ``rest_tests`` pass it too, if a user named it.
     """
 
     graph: ControlFlowGraph
@@ -39,7 +41,8 @@ class Candidate:
     repeated: bool
     leads_to: int
     reaches: int
-    namesakes: int = 0
+    is_called_back: bool = False
+    is_inner: bool = False
     rest_tests: int = 0
 
     @property
@@ -63,11 +66,6 @@ class Candidate:
         return max(place.loop_depth for place in self.places)
 
     @property
-    def is_inner(self) -> bool:
-        """Whether the feature tests enter it from the feature's own functions alone."""
-        return self.whole and not self.entrance.outer and bool(self.entrance.known)
-
-    @property
     def miscounts(self) -> bool:
         """Whether some test enters it more or less often than it uses the feature, or a loop may do so, or whoever gets hold of
         a nested function."""
@@ -76,9 +74,8 @@ class Candidate:
 
     def cost(self, most: int) -> Cost:
         """Cheap is good: one count for a use; a public function rather than a private one, and the feature's own rather than
-        an arm of a shared one; on the way in, entered seldom, well known, outside loops, sharing few tests with others, of a
-        name that no other has (where several are called ``run``, a framework calls them so), entered early, a caller of the
-        others, with few places.
+        an arm of a shared one; on the way in, entered seldom, well known, outside loops, sharing few tests with others, not
+        called back, entered early, a caller of the others, with few places.
 
         The first element counts candidates, because few are better than good ones. ``most`` is the size of the whole slice.
         """
@@ -96,7 +93,7 @@ class Candidate:
             name,
             self.loop_depth,
             shared,
-            self.namesakes,
+            int(self.is_called_back),
             round(10 * self.entrance.turn),
             most - self.reaches,
             places,
@@ -143,7 +140,8 @@ def find_candidates(
                     repeated=entrances.is_repeated(code, graphs),
                     leads_to=_behind(union, graph, work.head.block) + (_nested(union, code) if whole else 0),
                     reaches=calls.reached_from(code),
-                    namesakes=calls.namesakes_of(code),
+                    is_called_back=calls.is_called_back(code),
+                    is_inner=whole and _is_inner(entrances.of(code), calls),
                 )
             )
     return found
@@ -160,10 +158,10 @@ class _Calls:
             *_, outer, name = ("", *code.qualname.split("."))
             self._called.setdefault(outer if name == "__init__" else name, []).append(code)
 
-    def namesakes_of(self, code: CodeId) -> int:
-        """How many other functions of the slice have its name; operators and constructors are all called the same."""
+    def is_called_back(self, code: CodeId) -> bool:
+        """Whether other functions of the slice have its name; operators and constructors are all called the same."""
         name = code.qualname.rpartition(".")[2]
-        return 0 if name.startswith("__") else len(self._called.get(name, ())) - 1
+        return not name.startswith("__") and len(self._called.get(name, ())) > 1
 
     def reached_from(self, code: CodeId) -> int:
         """How many instructions of the slice are in ``code`` and in what it calls, and so on."""
@@ -176,6 +174,11 @@ class _Calls:
                 names = self._graphs[caller].names if caller in self._graphs else ()
                 pending.extend(called for name in names for called in self._called.get(name, ()))
         return sum(self._union[code].bit_count() for code in reached)
+
+
+def _is_inner(entrance: Entrance, calls: _Calls) -> bool:
+    callers = entrance.callers
+    return bool(entrance.known) and not entrance.outer and not (callers and all(map(calls.is_called_back, callers)))
 
 
 def _behind(union: Mapping[CodeId, InstructionMask], graph: ControlFlowGraph, head: Block) -> int:
