@@ -7,6 +7,7 @@ knows how uses leave the process.
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found] # the module ``signal`` makes enums first
+import _thread
 from _thread import RLock, allocate_lock, get_native_id, start_new_thread
 
 from .origin import is_ours
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS = 5.0
 """How long to wait for the thread, which may be writing to a slow disk, before going on without it."""
+IS_MAIN_INTERPRETER = getattr(_thread, "_is_main_interpreter", lambda: True)()
+"""3.12+ can tell."""
 FAULTS = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP", "SIGSYS")
 """Raised by what a thread itself does; never blocked, so that faulthandler can tell."""
 
@@ -54,8 +57,12 @@ class Notifier:
             self._flushing.release()
 
     def start(self) -> None:
-        """Flush from now on, in a thread that neither ``threading`` nor signals know of."""
-        if self._wake is not None:
+        """Flush from now on, in a thread that neither ``threading`` nor signals know of.
+
+        Not in a subinterpreter: who lets go of one ends it by any of its threads, and aborts if that one is running (3.12,
+        Python/pystate.c, _PyInterpreterState_IDDecref). Its exit functions do run.
+        """
+        if self._wake is not None or not IS_MAIN_INTERPRETER:
             return
         # The new thread inherits the mask. Were it to receive a signal, the main thread's system call would sleep on.
         mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, ())

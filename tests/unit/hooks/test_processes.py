@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from meterize.cpython.versions import HAS_MONITORING
+
 SOURCE = """
     def work():
         return 1  # hook
@@ -376,6 +378,34 @@ def test_a_subinterpreter_ends_in_peace(bench, policy):
         """
     )
     assert ran.uses == {("1", None): 2}
+    assert not ran.err
+
+
+@POLICIES
+@pytest.mark.parametrize("isolated", [True, False])
+@pytest.mark.skipif(not HAS_MONITORING, reason="interpreters of Python code are of 3.12+")
+def test_a_subinterpreter_that_is_let_go_ends_in_peace(bench, policy, isolated):
+    """CPython then ends it by any one of its threads, and aborts the process if that one is running (3.12)."""
+    bench.meter(SOURCE, policy=policy)
+    ran = bench.run(
+        f"""
+        import sys
+        try:
+            import _xxsubinterpreters as interpreters
+            other = interpreters.create(isolated={isolated})
+        except ImportError:
+            import _interpreters as interpreters
+            other = interpreters.create("isolated" if {isolated} else "legacy", reqrefs=True)
+            interpreters.incref(other)
+        interpreters.run_string(other, "import sys; sys.path[:] = " + repr(sys.path) + "; import metered; metered.work()")
+        if hasattr(interpreters, "decref"):
+            interpreters.decref(other)
+        del other
+        print("here")
+        """
+    )
+    assert ran.out == "here\n"
+    assert ran.uses == {("1", None): 1}
     assert not ran.err
 
 
