@@ -17,7 +17,8 @@ FEW = (
     "test_json",
     "test_queue",
     "test_re",
-    "test_signal",
+    "test_textwrap",
+    "test_threadsignals",
     "test_traceback",
     "test_with",
 )
