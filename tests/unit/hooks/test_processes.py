@@ -339,8 +339,8 @@ def test_a_handler_that_raises_while_a_module_is_armed_leaves_the_signals_as_the
         signal.signal(signal.SIGALRM, handler)
         stopped = 0
         for n in range(150):
-            signal.setitimer(signal.ITIMER_REAL, 0.0001 + n * 0.00001)
             try:
+                signal.setitimer(signal.ITIMER_REAL, 0.0001 + n * 0.00001)
                 import metered
                 for _ in range(100): metered.work()
             except Stop:

@@ -58,6 +58,12 @@ class SmallPackage:
             tests.append(TestRecord(id=name, outcome=Outcome.PASSED, executed=executed, calls=calls))
         return CoverageRecord(command="script", tests=tuple(tests), outside=outside, exit_code=0, seconds=0.0)
 
+    def is_hookable(self, code: CodeId, mask: int) -> bool:
+        """Whether a hook may stand at some of these instructions."""
+        graph = self.graphs[code]
+        offsets = (block.hook_offset for block in graph.blocks if graph.is_function)
+        return any(offset is not None and mask >> (offset >> 1) & 1 for offset in offsets)
+
     def slice(self, with_calls: Mapping[str, str], without_calls: Mapping[str, str]) -> tuple[FeatureSlice, tuple[str, ...]]:
         with_run, without_run = self.run(with_calls), self.run(without_calls)
         return slice_feature(with_run, without_run), select_tests(with_run, without_run).feature_tests
