@@ -117,7 +117,7 @@ def _copy(made: Path, folder: Path) -> None:
 
 def _move_script(script: Path, old: str, new: str) -> None:
     """Commands of the package shall run with the copied environment."""
-    if script.is_symlink() or not (text := script.read_bytes()).startswith(b"#!"):
+    if script.is_symlink() or not script.is_file() or not (text := script.read_bytes()).startswith(b"#!"):
         return
     mode = script.stat().st_mode
     _replace(script, text.replace(old.encode(), new.encode()))

@@ -77,6 +77,7 @@ def test_a_test_that_can_tell_is_a_difference_and_one_that_removes_hooks_makes_t
 
 def test_an_environment_stays_as_it_was_made(greenhouse, tmp_path):
     made = make_environment(greenhouse, tmp_path)
+    (made / "venv" / "bin" / "__pycache__").mkdir()  # packages install scripts that are modules
     before = {path: path.read_bytes() for path in (made / "venv").rglob("*.py*") if path.is_file()}
     plant(made, greenhouse, ("bare", "every"))
     assert {path: path.read_bytes() for path in before} == before
