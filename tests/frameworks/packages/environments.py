@@ -17,7 +17,7 @@ from tests.frameworks.saturation import Saturation, saturate
 
 from meterize.cpython.pyc import pyc_path
 
-from .suites import ROOT, Suite
+from .suites import ROOT, SHARED, Suite
 
 RUNTIME = ROOT / "hooks" / "meterize_hooks"
 HERE = Path(__file__).parent
@@ -66,7 +66,7 @@ def clean_variables() -> dict[str, str]:
 def make_environment(suite: Suite, kept_in: Path) -> Path:
     """The folder with ``venv`` and ``tree`` as the package index has them, made where it is not kept already."""
     place = kept_in / f"{suite.name}-{sys.implementation.cache_tag}"
-    wanted = repr((sys.version, suite))
+    wanted = repr((sys.version, *(getattr(suite, key) for key in SHARED)))
     stamp = place / "made"
     if not stamp.exists() or stamp.read_text() != wanted:
         shutil.rmtree(place, ignore_errors=True)

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[3]
 FILE = Path(__file__).parent / "suites.toml"
 RECIPES = ROOT / "benchmarks" / "recipes.toml"
 SHARED = ("distribution", "version", "needs", "remove", "sample")
-"""What a suite has from its recipe."""
+"""What a suite has from its recipe: all that its environment depends on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
