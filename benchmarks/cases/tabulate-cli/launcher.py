@@ -1,0 +1,8 @@
+"""Stands where tabulate's tests start the package's file by its path, and starts the installed package, as its console script does."""
+
+import sys
+
+from tabulate import _main
+
+if __name__ == "__main__":
+    sys.exit(_main())
