@@ -65,7 +65,7 @@ def fingerprint(command: str, cwd: Path, package: Package, surroundings: Surroun
         digest.add("package", f"{package.distribution} {package.version}".encode())
         for file in (*package.modules, *package.compiled):
             digest.add_file(package.site / file)
-        digest.add_tree(package.site / package.import_name)
+        digest.add_tree(package.site / package.stem)
         for folder in _folders(command, cwd, surroundings.variables):
             digest.add_tree(folder)
         for name, value in sorted(surroundings.variables.items()):

@@ -75,7 +75,7 @@ def require_agreement(plan: HookPlan, package: Package) -> None:
 
 def _may_be_gone(file: str, plan: HookPlan, package: Package) -> bool:
     """Another version than the one that the plan was made for may lack a module: that is no contradiction."""
-    return plan.version != package.version and file.startswith(f"{package.import_name.replace('.', '/')}/")
+    return plan.version != package.version and package.claims(file)
 
 
 def _disagreement(what: str) -> UsageError:

@@ -114,6 +114,16 @@ def test_what_does_not(world: World, change: str) -> None:
     assert world.fingerprint() == before
 
 
+@pytest.mark.parametrize(("import_name", "file"), [("zoo.shop", "zoo/shop/page.html"), ("shop", "shop.py")])
+def test_what_matters_of_a_package_in_a_namespace_and_of_a_module(world: World, import_name: str, file: str) -> None:
+    modules = (file,) if file.endswith(".py") else ()
+    world.package = dataclasses.replace(world.package, import_name=import_name, modules=modules)
+    world.write(f"site/{file}")
+    before = world.fingerprint()
+    world.write(f"site/{file}", "y")
+    assert world.fingerprint() not in {None, before}
+
+
 def test_a_loop_of_links_ends(world: World) -> None:
     (world.root / "work" / "loop").symlink_to(world.root / "work")
     (world.root / "work" / "gone").symlink_to(world.root / "nowhere")

@@ -53,6 +53,22 @@ def test_a_plan_for_the_package() -> None:
     require_agreement(dataclasses.replace(PLAN, version="0.9"), PACKAGE)
 
 
+@pytest.mark.parametrize(
+    ("file", "is_own"),
+    [("shop.py", True), ("shop/till.py", True), ("shop_more.py", False), ("shops/till.py", False), ("zoo/shop.py", False)],
+)
+@pytest.mark.parametrize("modules", [("shop.py",), ("shop/__init__.py",)])
+def test_another_version_may_lack_a_module_and_be_one_or_a_folder(modules: tuple[str, ...], file: str, is_own: bool) -> None:
+    package = dataclasses.replace(PACKAGE, modules=modules)
+    moved = dataclasses.replace(POINT, code=dataclasses.replace(POINT.code, file=file))
+    plan = dataclasses.replace(PLAN, version="0.9", hook_points=(moved,))
+    if is_own:
+        require_agreement(plan, package)
+    else:
+        with pytest.raises(UsageError, match="no module of shop"):
+            require_agreement(plan, package)
+
+
 WRONG_IDS = ["Shop/sale/0", "Shop/sale/01", "Shop/sale/", "Shop/sale/1/2", "Shop/sale/-1", "Shop/sale/1\n", "Shop/sale/٣"]
 
 
