@@ -16,10 +16,11 @@ def yard(workshop, tmp_path_factory, make_lab, install, serve):
     """An environment full of odd packages, and a server of command lines."""
     lab = make_lab(workshop, tmp_path_factory.mktemp("yard") / "lab")
     site = lab.site
-    install(site, {"lonely.py": "x = 1\n"}, name="lonely")
+    install(site, {"several_a.py": "", "several_b.py": ""}, name="several")
     install(site, {"spaces/inner/__init__.py": "x = 1\n"}, name="spaces-inner")
     (site / "hollow").mkdir()
     suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    install(site, {f"lonely{suffix}": "", "lonely.py": ""}, name="lonely")
     install(site, {f"machine{suffix}": "", f"engine/__init__{suffix}": "", f"engine/part{suffix}": ""}, name="machine")
     install(site, {"sourceless/__init__.pyc": ""}, name="sourceless")
     with zipfile.ZipFile(site / "packed.zip", "w") as archive:
@@ -55,7 +56,9 @@ CASES = {
     "*": ("no-such-package", "check the name"),
     "x" * 5000: ("no-such-package", "check the name"),
     "greenhouse.irrigation": ("part-of-package", "name the package itself: greenhouse"),
-    "lonely": ("single-module", "lonely.py"),
+    "lonely": ("compiled-package", "Meter the Python code that calls it"),
+    "several": ("several-packages", "2 modules: several_a, several_b"),
+    "several_a.inner": ("part-of-package", "name the package itself: several_a"),
     "spaces": ("namespace-package", "spaces.inner"),
     "hollow": ("namespace-package", "hollow"),
     "machine": ("compiled-package", "Meter the Python code that calls it"),
@@ -101,7 +104,7 @@ def test_the_other_commands_explain_as_well(yard, command):
     lab = yard.lab
     before = lab.tree()
     lab.refused(yard(command, "grenhouse"), 4, "no-such-package", "Did you mean greenhouse?", before=before)
-    lab.refused(yard(command, "lonely"), 4, "single-module", before=before)
+    lab.refused(yard(command, "lonely"), 4, "compiled-package", before=before)
 
 
 def test_strip_what_was_never_instrumented(yard):

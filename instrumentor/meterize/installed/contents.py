@@ -22,13 +22,13 @@ class Contents:
     sourceless: tuple[str, ...]
 
 
-def list_contents(folder: Path, site: Path) -> Contents:
-    """Everything importable below the package's ``folder``; nothing is imported or opened."""
-    files = sorted(path.relative_to(site).as_posix() for path in _walk(folder))
+def list_contents(root: Path, site: Path) -> Contents:
+    """Everything importable of the package at ``root``, its folder or its one file; nothing is imported or opened."""
+    files = sorted(path.relative_to(site).as_posix() for path in _walk(root))
     compiled = tuple(file for file in files if is_extension(file))
     # An extension module comes before a source of the same name (importlib._bootstrap_external._get_supported_file_loaders).
     shadowed = {_module_of(file) for file in compiled if file.endswith(tuple(EXTENSION_SUFFIXES))}
-    depth = len(folder.relative_to(site).parts)
+    depth = len(root.relative_to(site).parts)
     modules = tuple(
         file for file in files if file.endswith(".py") and not is_test(file, depth) and _module_of(file) not in shadowed
     )
@@ -42,11 +42,12 @@ def is_extension(file: str) -> bool:
 
 
 def is_test(file: str, depth: int) -> bool:
-    """Whether a file belongs to the package's own tests; ``depth`` is the number of folders down to the package itself."""
-    path = PurePosixPath(file)
-    if _TEST_FOLDERS.intersection(path.parts[depth:-1]):
+    """Whether a file belongs to the package's own tests; ``depth`` is the number of names down to the package itself."""
+    *folders, name = PurePosixPath(file).parts[depth:] or ("",)
+    if _TEST_FOLDERS.intersection(folders):
         return True
-    return path.name == "conftest.py" or path.stem.startswith("test_") or path.stem.endswith("_test")
+    stem = PurePosixPath(name).stem
+    return name == "conftest.py" or stem.startswith("test_") or stem.endswith("_test")
 
 
 def _module_of(file: str) -> str:
@@ -54,12 +55,13 @@ def _module_of(file: str) -> str:
     return str(path.with_name(path.name.split(".", 1)[0]))
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    for path in folder.iterdir():
-        if path.name == "__pycache__" or path.name.startswith("."):
-            continue
-        # A link to a folder is not followed: it may lead out of the package, or in a circle.
-        if path.is_dir() and not path.is_symlink():
-            yield from _walk(path)
-        elif path.is_file():
-            yield path
+def _walk(root: Path) -> Iterator[Path]:
+    """The file itself, or those below a folder."""
+    if root.is_file():
+        yield root
+    elif root.is_dir():
+        for path in root.iterdir():
+            # A link to a folder is not followed: it may lead out of the package, or in a circle.
+            is_linked = path.is_symlink() and path.is_dir()
+            if path.name != "__pycache__" and not path.name.startswith(".") and not is_linked:
+                yield from _walk(path)

@@ -8,9 +8,11 @@ from difflib import get_close_matches
 from importlib.machinery import BuiltinImporter, FrozenImporter, ModuleSpec, PathFinder
 from importlib.metadata import Distribution
 from pathlib import Path
+from typing import Final
 from zipimport import zipimporter
 
 from meterize.errors import TargetError
+from meterize.model.enumeration import first_few
 from meterize.model.package import Package
 
 from .contents import list_contents
@@ -20,14 +22,15 @@ from .ownership import (
     editable_owner,
     editable_source,
     find_distribution,
-    import_packages,
+    import_names,
     installed_distributions,
     is_settled,
     name_of,
     owner,
-    top_level,
 )
-from .refusals import broken_installation, editable_install, namespace_package, no_source, single_module
+from .refusals import broken_installation, editable_install, namespace_package, no_source
+
+_SHOWN: Final = 10
 
 
 def locate(name: str, search_path: Sequence[str]) -> Package:
@@ -38,9 +41,11 @@ def locate(name: str, search_path: Sequence[str]) -> Package:
     """
     PathFinder.invalidate_caches()
     import_name, spec = _resolve(name, search_path)
-    folder = _package_folder(import_name, spec, search_path)
-    site = folder.parents[import_name.count(".")]
-    return _describe(import_name, folder, site, _installed_owner(import_name, folder, site, search_path))
+    origin = _origin(import_name, spec, search_path)
+    root = origin if spec.submodule_search_locations is None else origin.parent
+    site = root.parents[import_name.count(".")]
+    distribution = owner(import_name, origin, site)
+    return _describe(import_name, root, site, _require_installed(import_name, root, site, distribution, search_path))
 
 
 def _resolve(name: str, search_path: Sequence[str]) -> tuple[str, ModuleSpec]:
@@ -53,7 +58,7 @@ def _resolve(name: str, search_path: Sequence[str]) -> tuple[str, ModuleSpec]:
         if spec is None:
             raise _unknown(name, search_path)
         return name, spec
-    import_name = _choose_import_package(distribution)
+    import_name = _choose_import_name(distribution)
     found = _find(import_name, search_path)
     if found is None:
         raise broken_installation(name_of(distribution), import_name, distribution)
@@ -92,25 +97,28 @@ def _refuse_standard_library(name: str) -> None:
         )
 
 
-def _choose_import_package(distribution: Distribution) -> str:
-    """The one import package that a distribution's name can mean."""
+def _choose_import_name(distribution: Distribution) -> str:
+    """The one import package that a distribution's name can mean.
+
+    A module beside packages is an extra of theirs (``py.py`` of pytest), unless it bears the distribution's name.
+    """
     name = name_of(distribution)
     if (source := editable_source(distribution)) is not None:
         raise editable_install(name, source)
-    packages = import_packages(distribution)
-    same = [package for package in packages if canonical(package) == canonical(name)]
-    public = [package for package in packages if not package.startswith("_")]
-    for choice in (same, public, list(packages)):
+    names = import_names(distribution)
+    same = [each for each in names.all if canonical(each) == canonical(name)]
+    likely = names.packages or names.modules
+    public = [each for each in likely if not each.startswith("_")]
+    for choice in (same, public, likely):
         if len(choice) == 1:
             return choice[0]
-    if packages:
+    if likely:
+        what = "import packages" if names.packages else "modules"
         raise TargetError(
-            f"the distribution {name} holds {len(packages)} import packages: {', '.join(packages)}",
+            f"the distribution {name} holds {len(likely)} {what}: {first_few(likely, _SHOWN)}",
             slug="several-packages",
             hint="Say which one by its import name.",
         )
-    if modules := top_level(distribution):
-        return modules[0]
     raise TargetError(
         f"the distribution {name} holds no import package",
         slug="no-import-package",
@@ -118,46 +126,45 @@ def _choose_import_package(distribution: Distribution) -> str:
     )
 
 
-def _package_folder(name: str, spec: ModuleSpec, search_path: Sequence[str]) -> Path:
-    """The folder of a regular package on disk; raises TargetError for everything else that can be imported."""
+def _origin(name: str, spec: ModuleSpec, search_path: Sequence[str]) -> Path:
+    """The file on disk that an import begins with; raises TargetError where there is none."""
     if isinstance(spec.loader, zipimporter):
         raise TargetError(
             f"{name} is imported out of a zip archive: {spec.loader.archive}",
             slug="zipped-package",
             hint="Python never writes into an archive and neither does meterize. Install the package unpacked, with pip.",
         )
-    if spec.origin is None and spec.submodule_search_locations:
-        raise namespace_package(name, list(spec.submodule_search_locations), search_path)
-    if spec.origin is None or spec.submodule_search_locations is None:
-        raise single_module(name, spec.origin or "")
-    return Path(spec.origin).absolute().parent
+    if spec.origin is None:
+        raise namespace_package(name, list(spec.submodule_search_locations or ()), search_path)
+    return Path(spec.origin).absolute()
 
 
-def _installed_owner(import_name: str, folder: Path, site: Path, search_path: Sequence[str]) -> Distribution:
+def _require_installed(
+    import_name: str, root: Path, site: Path, distribution: Distribution | None, search_path: Sequence[str]
+) -> Distribution:
     """The distribution that brought the package; raises TargetError if it is being developed rather than installed."""
-    distribution = owner(import_name, site)
     if distribution is None:
-        developed = editable_owner(import_name, folder, search_path)
+        developed = editable_owner(import_name, root, search_path)
         if developed is not None:
-            raise editable_install(name_of(developed), str(folder))
+            raise editable_install(name_of(developed), str(root))
         raise TargetError(
-            f"{import_name} lies in {folder}, but no distribution that is installed there owns it",
+            f"{import_name} lies in {root}, but no distribution that is installed there owns it",
             slug="not-installed",
             hint="It is imported from a folder that happens to be on the path. Install it (pip install .) and try again.",
         )
     source = editable_source(distribution)
     if source is not None or not is_settled(distribution):
-        raise editable_install(name_of(distribution), source or str(folder))
-    if not folder.resolve().is_relative_to(site.resolve()):
-        raise editable_install(name_of(distribution), str(folder.resolve()))
+        raise editable_install(name_of(distribution), source or str(root))
+    if not root.resolve().is_relative_to(site.resolve()):
+        raise editable_install(name_of(distribution), str(root.resolve()))
     return distribution
 
 
-def _describe(import_name: str, folder: Path, site: Path, distribution: Distribution) -> Package:
+def _describe(import_name: str, root: Path, site: Path, distribution: Distribution) -> Package:
     with failures_explained(site):
-        contents = list_contents(folder, site)
+        contents = list_contents(root, site)
     if not contents.modules:
-        raise no_source(import_name, folder, compiled=contents.compiled, sourceless=contents.sourceless)
+        raise no_source(import_name, root, compiled=contents.compiled, sourceless=contents.sourceless)
     return Package(
         import_name=import_name,
         distribution=name_of(distribution),
@@ -187,6 +194,6 @@ def _known_names(search_path: Sequence[str]) -> dict[str, str]:
     """Names that could have been meant, by their lower-case spelling."""
     names: dict[str, str] = {}
     for distribution in installed_distributions(search_path):
-        for each in (name_of(distribution), *import_packages(distribution)):
+        for each in (name_of(distribution), *import_names(distribution).all):
             names.setdefault(each.lower(), each)
     return names

@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass
 from importlib.metadata import Distribution, MetadataPathFinder, distributions
 from pathlib import Path, PurePosixPath
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
 _INSTALLED_FOLDERS: Final = ("site-packages", "dist-packages")
-_PACKAGE_FILE: Final = re.compile(r"__init__\.(py|pyc|[^/]*\.so|[^/]*\.pyd|so|pyd)")
+_IMPORTED_FILE: Final = re.compile(r"([^./]+)\.(py|pyc|([^/]*\.)?(so|pyd))")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportNames:
+    """What a distribution brings to import, the topmost names only, dotted and sorted: ``packages`` are folders with an
+    ``__init__``, ``modules`` are files outside of any."""
+
+    packages: tuple[str, ...]
+    modules: tuple[str, ...]
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Both."""
+        return (*self.packages, *self.modules)
 
 
 def canonical(name: str) -> str:
@@ -53,17 +68,32 @@ def find_distribution(name: str, search_path: Sequence[str]) -> Distribution | N
     return next((each for each in installed_distributions(search_path) if canonical(name_of(each)) == wanted), None)
 
 
-def import_packages(distribution: Distribution) -> tuple[str, ...]:
-    """The dotted names of its import packages, topmost ones only: the folders with an ``__init__``."""
-    folders: list[PurePosixPath] = []
-    for path in sorted((PurePosixPath(line) for line in recorded_files(distribution)), key=lambda each: len(each.parts)):
-        parent = path.parent
-        if not _PACKAGE_FILE.fullmatch(path.name) or not all(part.isidentifier() for part in parent.parts):
-            continue
-        if parent.parts and not any(folder == parent or folder in parent.parents for folder in folders):
-            folders.append(parent)
-    names = [".".join(folder.parts) for folder in folders] or top_level(distribution)
-    return tuple(sorted(dict.fromkeys(names)))
+def import_names(distribution: Distribution) -> ImportNames:
+    """By its files; where none is recorded, ``top_level.txt`` has to do, which does not tell packages from modules."""
+    files = {parts for line in recorded_files(distribution) if (parts := _imported(PurePosixPath(line)))}
+    folders = {parts[:-1] for parts in files if parts[-1] == "__init__"} - {()}
+    packages = {folder for folder in folders if not _is_within(folder[:-1], folders)}
+    # A module of two underscores is for a machine to import (__main__, the finder of an editable installation).
+    modules = {parts for parts in files if not parts[-1].startswith("__") and not _is_within(parts, folders)}
+    return ImportNames(
+        packages=_dotted(packages) if packages or modules else tuple(sorted(set(top_level(distribution)))),
+        modules=_dotted(modules),
+    )
+
+
+def _imported(path: PurePosixPath) -> tuple[str, ...]:
+    """The parts of the name that import knows a file by, ``__init__`` among them; none if it can't be imported."""
+    match = _IMPORTED_FILE.fullmatch(path.name)
+    parts = (*path.parts[:-1], match[1]) if match else ()
+    return parts if all(part.isidentifier() for part in parts) else ()
+
+
+def _is_within(parts: tuple[str, ...], folders: Set[tuple[str, ...]]) -> bool:
+    return any(parts[:depth] in folders for depth in range(1, len(parts) + 1))
+
+
+def _dotted(names: Set[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(sorted(".".join(parts) for parts in names))
 
 
 def recorded_files(distribution: Distribution) -> list[str]:
@@ -84,16 +114,13 @@ def top_level(distribution: Distribution) -> list[str]:
     ]
 
 
-def owner(import_name: str, site: Path) -> Distribution | None:
-    """The distribution in ``site`` that brought the import package."""
-    parts = tuple(import_name.split("."))
-    likely = canonical(import_name)
+def owner(import_name: str, origin: Path, site: Path) -> Distribution | None:
+    """The distribution in ``site`` that brought ``origin``, the file that importing the name begins with."""
+    likely, top = canonical(import_name), import_name.partition(".")[0]
+    file = PurePosixPath(origin.relative_to(site))
     for distribution in sorted(installed_distributions([str(site)]), key=lambda each: canonical(name_of(each)) != likely):
         files = recorded_files(distribution)
-        if files:
-            if any(path.parts[:-1] == parts and _PACKAGE_FILE.fullmatch(path.name) for path in map(PurePosixPath, files)):
-                return distribution
-        elif parts[0] in top_level(distribution):
+        if file in map(PurePosixPath, files) or (not files and top in top_level(distribution)):
             return distribution
     return None
 

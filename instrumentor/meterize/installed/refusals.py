@@ -8,8 +8,8 @@ from pathlib import Path
 
 from meterize.errors import TargetError
 
-from .contents import is_extension, list_contents
-from .ownership import folder_of, import_packages, installed_distributions
+from .contents import list_contents
+from .ownership import folder_of, import_names, installed_distributions
 
 
 def broken_installation(distribution_name: str, import_name: str, distribution: Distribution) -> TargetError:
@@ -40,7 +40,7 @@ def namespace_package(name: str, folders: Sequence[str], search_path: Sequence[s
         {
             package
             for distribution in installed_distributions(search_path)
-            for package in import_packages(distribution)
+            for package in import_names(distribution).all
             if package.startswith(prefix)
         }
     )
@@ -48,17 +48,6 @@ def namespace_package(name: str, folders: Sequence[str], search_path: Sequence[s
         f"{name} is a namespace package, which has no code of its own: {', '.join(folders)}",
         slug="namespace-package",
         hint=f"Name a package inside it: {', '.join(inside)}" if inside else "Name a package inside it, if there is one.",
-    )
-
-
-def single_module(name: str, where: str) -> TargetError:
-    """One file, be it Python or machine code."""
-    if is_extension(where):
-        return no_source(name, Path(where), compiled=(where,), sourceless=())
-    return TargetError(
-        f"{name} is a single module, not a package: {where}",
-        slug="single-module",
-        hint="Only packages (folders with an __init__.py) can be metered for now.",
     )
 
 

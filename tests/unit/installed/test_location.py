@@ -128,9 +128,100 @@ def test_nonsense_for_a_name(site, name):
 
 
 @pytest.mark.parametrize("name", ["single", "Single-Dist"])
-def test_single_module(site, name):
-    site.install("single-dist", {"single.py": ""}, top_level="single\n")
-    assert refusal(name, site.path).slug == "single-module"
+@pytest.mark.parametrize("told_by", ["RECORD", "top_level.txt"])
+def test_a_module_on_its_own(site, name, told_by):
+    is_recorded = told_by == "RECORD"
+    site.install("single-dist", {"single.py": BOOM}, top_level=None if is_recorded else "single\n", record=is_recorded)
+    site.install("neighbour", {"single_more.py": "", "singles/__init__.py": "", "single.pyi": "", "single.txt": ""})
+    package = locate(name, site.path)
+    assert (package.import_name, package.distribution, package.site) == ("single", "single-dist", site.folder)
+    assert package.modules == ("single.py",)
+    assert locate("single_more", site.path).modules == ("single_more.py",)
+    assert locate("single_more", site.path).distribution == "neighbour"
+
+
+def test_a_module_with_the_name_of_a_test_is_not_its_own_test(site):
+    site.install("tester", {"test_things.py": "", "conftest.py": ""})
+    assert locate("test_things", site.path).modules == ("test_things.py",)
+
+
+def test_a_module_inside_a_namespace(site):
+    site.install("back.lru", {"back/lru.py": ""})
+    site.install("back.port", {"back/port/__init__.py": "", "back/port/lru.py": ""})
+    for name in ("back.lru", "back-lru"):
+        package = locate(name, site.path)
+        assert (package.import_name, package.site, package.modules) == ("back.lru", site.folder, ("back/lru.py",))
+    assert refusal("back", site.path).hint == "Name a package inside it: back.lru, back.port"
+
+
+@pytest.mark.parametrize("folder_has_code", [True, False])
+def test_a_module_beside_a_folder_of_its_name(site, make_site, folder_has_code):
+    """As import: in one folder a package goes first, a mere folder never does; of two folders the first on the path."""
+    files = {"shop/__init__.py": "", "shop/cart.py": ""} if folder_has_code else {"shop/data.txt": ""}
+    site.install("folder", files)
+    site.install("module", {"shop.py": ""})
+    package = locate("shop", site.path)
+    assert package.distribution == ("folder" if folder_has_code else "module")
+    assert package.modules == (tuple(files) if folder_has_code else ("shop.py",))
+    other = make_site("other")
+    other.install("elsewhere", {"shop.py": ""})
+    assert locate("shop", [*other.path, *site.path]).distribution == "elsewhere"
+    assert locate("shop", [*site.path, *other.path]) == package
+
+
+@pytest.mark.parametrize(
+    ("distribution", "files", "imported"),
+    [
+        ("pytest", ("_pytest/__init__.py", "pytest/__init__.py", "py.py"), "pytest"),
+        ("jsonpatch", ("jsonpatch.py", "jsonpatch_cli.py"), "jsonpatch"),
+        ("typing-extensions", ("typing_extensions.py", "test/__init__.py"), "typing_extensions"),
+        ("PyPNG", ("png.py", "_png.py", "__main__.py"), "png"),
+        ("black-box", ("box/__init__.py", "box_version.py", "box/tools.py", "docs/conf.py"), "box"),
+        ("tools", ("alone/__init__.py", "one.py", "two.py"), "alone"),
+    ],
+)
+def test_which_of_packages_and_modules_is_meant(site, distribution, files, imported):
+    site.install(distribution, dict.fromkeys(files, ""))
+    assert locate(distribution.upper(), site.path).import_name == imported
+
+
+def test_several_modules_in_one_distribution_must_be_told_apart(site):
+    site.install("many-things", {f"thing_{number:02}.py": "" for number in range(20)})
+    error = refusal("many-things", site.path)
+    assert error.slug == "several-packages"
+    assert "20 modules: thing_00, " in error.message
+    assert "thing_09 and 10 more" in error.message
+    assert locate("thing_19", site.path).modules == ("thing_19.py",)
+
+
+def test_part_of_a_module(site):
+    site.install("six", {"six.py": ""})
+    assert refusal("six.moves", site.path).slug == "part-of-package"
+
+
+def test_a_module_that_no_distribution_owns(site):
+    site.install("shop", {"shop/__init__.py": "", "shop/stray.py": ""}, top_level="stray\n")
+    (site.folder / "stray.py").write_text("")
+    assert refusal("stray", site.path).slug == "not-installed"
+
+
+def test_a_module_that_is_a_link_to_a_source_tree(site, tmp_path):
+    (tmp_path / "tree.py").write_text("")
+    site.install("linked", {})
+    (site.folder / "linked.py").symlink_to(tmp_path / "tree.py")
+    (site.folder / "linked-1.0.dist-info" / "RECORD").write_text("linked.py,,\n")
+    error = refusal("linked", site.path)
+    assert error.slug == "editable-install"
+    assert str(tmp_path / "tree.py") in error.message
+
+
+def test_an_editable_module(site, make_site):
+    tree = make_site("project")
+    (tree.folder / "dev.py").write_text("")
+    site.install("dev-dist", {"dev_dist.pth": str(tree.folder)}, top_level="dev\n", editable=tree.folder)
+    path = [*site.path, *tree.path]
+    assert refusal("dev", path).slug == "editable-install"
+    assert refusal("dev-dist", path).slug == "editable-install"
 
 
 def test_namespace_package_names_what_is_inside(site):
@@ -150,15 +241,21 @@ def test_compiled_package(site):
     suffix = EXTENSION_SUFFIXES[0]
     site.install("speed", {f"speed/__init__{suffix}": "", f"speed/core{suffix}": ""})
     site.install("lone", {f"lone{suffix}": ""}, top_level="lone\n")
+    site.install("lone-dist", {f"lonely{suffix}": "", "lonely.py": ""})
     site.install("rt-bundle", {f"rt_only/core{suffix}": ""}, top_level="rt_only\n")
     assert refusal("speed", site.path).slug == "compiled-package"
     assert refusal("rt_only", site.path).slug == "compiled-package"
-    assert refusal("lone", site.path).slug == "compiled-package"
+    for name in ("lone", "lonely", "lone-dist"):
+        error = refusal(name, site.path)
+        assert error.slug == "compiled-package"
+        assert suffix in error.message
 
 
 def test_package_without_sources(site):
     site.install("closed", {"closed/__init__.pyc": ""})
     assert refusal("closed", site.path).slug == "no-source"
+    site.install("closed-too", {"closed_too.pyc": ""})
+    assert refusal("closed-too", site.path).slug == "no-source"
 
 
 def test_zipped_package(site, tmp_path):
