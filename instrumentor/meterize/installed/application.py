@@ -19,7 +19,7 @@ from meterize.model.package import Package
 from meterize.model.rewritten import RewrittenModule
 
 from .disk import digest, read
-from .manifests import dump_manifest, find_manifest
+from .manifests import dump_manifest, find_manifest, manifests
 from .originals import keep_original, release
 from .ownership import is_name
 from .records import is_inside
@@ -66,7 +66,7 @@ def apply_all(wanted: Sequence[Wanted], *, runtime: RuntimeSource | None) -> tup
     """The same for several distributions, in whatever site folders: all of them or none. The manifests are in their order."""
     for each in wanted:
         _check(each.package, each.modules)
-    manifests: dict[tuple[Path, str], Manifest] = {}
+    made: dict[tuple[Path, str], Manifest] = {}
     commissions = []
     with ExitStack() as stack:
         # In one order, so that two at work do not wait for each other.
@@ -74,12 +74,12 @@ def apply_all(wanted: Sequence[Wanted], *, runtime: RuntimeSource | None) -> tup
             stack.enter_context(settled(site))
         for site in dict.fromkeys(each.package.site for each in wanted):
             drafts = _draw_up_site([each for each in wanted if each.package.site == site], runtime)
-            manifests |= {(site, manifest.distribution): manifest for _, manifest in drafts}
+            made |= {(site, manifest.distribution): manifest for _, manifest in drafts}
             changes = [change for draft, _ in drafts for change in draft.changes]
             if changes:
                 commissions.append(Commission(site=site, changes=changes, site_mtime_ns=drafts[0][0].site_mtime_ns))
         commit(*commissions)
-    return tuple(manifests[each.package.site, each.package.distribution] for each in wanted)
+    return tuple(made[each.package.site, each.package.distribution] for each in wanted)
 
 
 def preview(
@@ -139,6 +139,8 @@ def _add_runtime(draft: _Draft, site: Path, state: SiteState | None, runtime: Ru
 def _add_modules(draft: _Draft, package: Package, modules: Sequence[RewrittenModule], old: Manifest | None) -> None:
     site = package.site
     prior = {file.pyc: file for file in old.files} if old else {}
+    # Single modules share one __pycache__: it goes with the last distribution of those that needed it.
+    made_before = {folder for manifest in manifests(site) for folder in manifest.made_folders}
     for module in modules:
         source = _read_source(site, module)
         path = pyc_path(site / module.file, module.optimization)
@@ -147,8 +149,9 @@ def _add_modules(draft: _Draft, package: Package, modules: Sequence[RewrittenMod
         draft.changes += kept.changes
         if kept.current != module.pyc:
             draft.changes.append(Put(target=pyc, data=module.pyc, mode=_mode_of(path, site / module.file)))
-        if not path.parent.is_dir():
-            draft.made_folders.add(Path(pyc).parent.as_posix())
+        folder = path.parent.relative_to(site).as_posix()
+        if folder in made_before or not path.parent.is_dir():
+            draft.made_folders.add(folder)
         draft.files.append(
             ManagedFile(
                 source=module.file,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from meterize.model.code import CodeId
 from meterize.model.feature import Policy
@@ -11,7 +11,7 @@ from meterize.model.plan import HookPoint
 
 from .disk import digest, failures_explained
 from .ownership import canonical, is_name
-from .records import Record, dump_record, read_record
+from .records import Record, dump_record, is_inside, read_record
 from .store import manifest_file, metered_folders, plan_file, saved_name
 
 
@@ -109,8 +109,9 @@ def _read(site: Path, path: Path) -> Manifest:
 
 
 def _cache_folder(record: Record, folder: str) -> str:
-    held = Record({"made_folders": folder}, record.path)
-    return held.inside("made_folders", ending="/__pycache__")
+    if not is_inside(folder) or PurePosixPath(folder).name != "__pycache__":
+        record.refuse("must name __pycache__ folders inside the site folder", "made_folders")
+    return folder
 
 
 def _read_plan(site: Path, distribution: str, record: Record) -> MeteredPlan:

@@ -62,7 +62,7 @@ class Manifest:
     """Everything that metering changed for one distribution, and all that is needed to take it back.
 
     ``package`` is the import name, ``interpreter`` the cache tag of the .pyc files, ``made_folders`` are the ``__pycache__``
-    folders that did not exist before.
+    folders that did not exist before the first hook; single modules of several distributions share one.
     """
 
     distribution: str

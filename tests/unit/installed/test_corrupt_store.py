@@ -88,6 +88,7 @@ NONSENSE = [
     (("files", 0, "original", "mode"), 0o170000),
     (("made_folders",), ["../x/__pycache__"]),
     (("made_folders",), ["shop"]),
+    (("made_folders",), ["not__pycache__"]),
     (("plans", 0, "policy"), "sometimes"),
     (("plans", 0, "text_digest"), "0" * 64),
     (("plans", 0, "hook_points", 0, "file"), None),

@@ -76,6 +76,57 @@ def test_all_are_metered_and_come_back(shop, second, wanted, runtime, look):
     assert look(shop, second) == before
 
 
+@pytest.fixture
+def modules(site):
+    """Two distributions of one module each, never imported: their __pycache__ is to be made, and to be shared."""
+    for name in ("one", "two"):
+        site.install(f"{name}-dist", {f"{name}.py": "X = 1\n"})
+    site.age()
+    return locate("one", site.path), locate("two", site.path)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("first_out", [0, 1])
+def test_modules_share_a_folder(site, modules, wanted, runtime, look, at_once, first_out):
+    before = look(*modules)
+    wishes = [wanted(module, module.modules[0]) for module in modules]
+    alone = [apply_all([wishes[0]], runtime=runtime()), look(*modules)] if first_out else []
+    for each in [wishes] if at_once else [[wish] for wish in wishes]:
+        apply_all(each, runtime=runtime())
+    both = look(*modules)
+    assert apply_all(wishes, runtime=runtime()) == manifests(site.folder)
+    assert look(*modules) == both
+    assert strip(site.folder, modules[first_out].distribution).identical
+    assert (
+        sorted(path.name.split(".")[0] for path in (site.folder / "__pycache__").iterdir()) == [("two", "one")[first_out]] * 3
+    )
+    assert [*alone, look(*modules)][1:2] in ([], [look(*modules)])
+    assert strip(site.folder, modules[1 - first_out].distribution).identical
+    assert look(*modules) == before
+
+
+def test_a_shared_folder_stays_if_others_use_it(site, modules, wanted, runtime):
+    apply_all([wanted(module, module.modules[0]) for module in modules], runtime=runtime())
+    site.install("three", {"three.py": ""})
+    site.compile("three.py")
+    assert all(strip(site.folder, module.distribution).identical for module in modules)
+    assert [path.name.split(".")[0] for path in (site.folder / "__pycache__").iterdir()] == ["three"]
+
+
+def test_a_shared_folder_that_was_there_keeps_its_time(site, modules, wanted, runtime, look):
+    site.install("three", {"three.py": "", "one_more.py": ""})
+    site.compile("three.py", "one.py", "one_more.py", optimizations=(0, 1))
+    site.age()
+    before = look(*modules)
+    apply_all([wanted(module, module.modules[0]) for module in modules], runtime=runtime())
+    between = look(*modules)[0]
+    untouched = [name for name in before[0] if name.startswith(("__pycache__/three", "__pycache__/one_more"))]
+    assert len(untouched) == 4
+    assert all(between[name] == before[0][name] for name in ("__pycache__", *untouched))
+    assert all(strip(site.folder, module.distribution).identical for module in modules)
+    assert look(*modules) == before
+
+
 @pytest.mark.parametrize("metered_before", [False, True])
 def test_if_the_last_fails_all_are_as_before(shop, second, wanted, runtime, rewrite, plan, look, metered_before):
     if metered_before:
