@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections import Counter
 from collections.abc import Sequence, Set
+from pathlib import Path
 
 from meterize.errors import TestsError
 from meterize.model.coverage import Outcome
@@ -68,7 +69,9 @@ def require_data(session: Session, package: Package, recorded: Set[str]) -> None
     """Raise TestsError (``no-data``, ``script-by-path``) if nothing of the package was seen to run that can carry a hook, with
     the likely reason. ``recorded`` are the modules that were seen."""
     scripts = session.notes("script")
-    if scripts and recorded <= {module for module in package.modules for script in scripts if script.endswith(f"/{module}")}:
+    paths = {Path(script).resolve() for script in scripts}
+    # What ran of a copy is not recorded as the package's: that is of an import, also of a module by the name of the script.
+    if scripts and recorded <= {module for module in package.modules if (package.site / module).resolve() in paths}:
         raise _only_scripts(session, package, scripts)
     if recorded:
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 import tempfile
@@ -82,8 +83,9 @@ class Suite:
     @property
     def package(self) -> Package:
         """The package as ``installed`` would find it."""
-        modules = tuple(sorted(path.relative_to(self.site).as_posix() for path in (self.site / "shop").rglob("*.py")))
-        return Package(import_name="shop", distribution="shop", version="1.0", site=self.site, modules=modules)
+        package = Package(import_name="shop", distribution="shop", version="1.0", site=self.site, modules=())
+        files = (path.relative_to(self.site).as_posix() for path in self.site.rglob("*.py"))
+        return dataclasses.replace(package, modules=tuple(sorted(filter(package.claims, files))))
 
     def environment(self, **variables: str) -> RunEnvironment:
         """This interpreter, with the site folder on its path."""
