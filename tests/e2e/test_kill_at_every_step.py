@@ -26,8 +26,11 @@ FILES = {
     "shop/deep/__init__.py": "",
     "shop/deep/end.py": "X = 7\n",
     "cafe/__init__.py": "",
+    "tea.py": "",
+    "mint.py": "",
 }
 CART, MONEY, END, CAFE = "shop/cart.py", "shop/money.py", "shop/deep/end.py", "cafe/__init__.py"
+TEA, MINT = "tea.py", "mint.py"
 
 
 class Bench:
@@ -65,7 +68,7 @@ class Bench:
         """Two installed packages, compiled in part, long ago; two versions of the runtime."""
         for path, text in FILES.items():
             write(self.site / path, text)
-        for name in ("shop", "cafe"):
+        for name in ("shop", "cafe", "tea", "mint"):
             info = self.site / f"{name}-1.0.dist-info"
             write(info / "METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
             write(info / "RECORD", "".join(f"{path},,\n" for path in FILES if path.startswith(name)))
@@ -124,6 +127,7 @@ SCENARIOS = {
     "instrument-again": lambda bench, **how: bench.instrument("2", MONEY, END, **how),
     "second-package": lambda bench, **how: bench.instrument("2", CAFE, names=("cafe",), **how),
     "two-packages": lambda bench, **how: bench.instrument("2", MONEY, CAFE, names=("shop", "cafe"), **how),
+    "two-modules": lambda bench, **how: bench.instrument("2", TEA, MINT, names=("tea", "mint"), **how),
     "strip": lambda bench, **how: bench.do("strip", argument="shop", **how),
 }
 
