@@ -18,7 +18,8 @@ from recipes import Prepared, Recipe, choose, prepare, read_recipes, recipe_opti
 def analyze(prepared: Prepared) -> float:
     """CPU seconds of the whole command, with nothing kept from an earlier one."""
     with tempfile.TemporaryDirectory(prefix="meterize-bench-") as folder:
-        command = [str(prepared.python), "-m", "meterize", "analyze", *prepared.selected, "--refine", "--plan", f"{folder}/plan.toml"]
+        options = ["--refine", "--plan", f"{folder}/plan.toml"]
+        command = [str(prepared.python), "-m", "meterize", "analyze", *prepared.selected, *options]
         return cpu_of(command, cwd=prepared.cwd, environment={**prepared.variables, "XDG_CACHE_HOME": folder})
 
 
