@@ -1,4 +1,4 @@
-"""Stands where tabulate's tests start the package's file by its path; starts the installed package as its console script does."""
+"""Stands where tabulate's tests start a file by its path; starts the installed package as its console script does."""
 
 import sys
 
