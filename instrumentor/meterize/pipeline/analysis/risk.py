@@ -49,6 +49,8 @@ def _files_with(code: PackageCode, name: str) -> Iterator[str]:
 
 
 def _may_call(code: PackageCode, file: str, body: CodeType, name: str, home: str, *, is_global: bool) -> bool:
+    if name not in body.co_names:  # most don't have it, and need not be decoded
+        return False
     names, attributes = _mentions(body)
     if not is_global:
         return name in attributes
