@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.frameworks.cpython.runs import Run
+from tests.frameworks.cpython.runs import Run, end_of
 
 from .environments import Lab, clean_variables
 
@@ -40,7 +40,7 @@ def run_suite(lab: Lab, seconds: float) -> SuiteRun:
                 start_new_session=True,
             )
             ended = _wait(child, seconds)
-        return _read(out, lab.suite.name, ended, log.read_text(errors="replace")[-2500:])
+        return _read(out, lab.suite.name, ended, end_of(log))
 
 
 def _variables(lab: Lab, home: Path) -> Mapping[str, str]:
