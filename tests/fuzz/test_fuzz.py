@@ -96,7 +96,10 @@ def test_a_line_that_is_lost_is_seen(monkeypatch):
 def test_programs_that_cannot_be_compared_are_skipped(body, kind, finding, monkeypatch):
     monkeypatch.setattr(trial, "SECONDS", 0.5)
     verdict = trial.try_program(body)
-    assert (verdict.kind, verdict.finding.partition(":")[0]) == (kind, finding)
+    found = verdict.finding.partition(":")[0]
+    # Whether a loop is stopped from within or the process is ended from outside is a race that 3.11 decides the other way.
+    found = finding if {found, finding} == {"too long", "endless"} else found
+    assert (verdict.kind, found) == (kind, finding)
 
 
 @pytest.mark.parametrize(("harm", "kind"), [("import os; os.abort()", "crashed"), ("while True: pass", "endless")])
