@@ -14,16 +14,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
+from tests.frameworks.explanations import read_explanations
+from tests.frameworks.ways import BARE, METERED, cache_folder
 
 from meterize.cpython.versions import RELEASE
 
 from .comparison import Compared, Conditions, compare_files
-from .explanations import read_explanations
 from .files import FEW, files_of
 from .report import Report, as_json, show
-from .trees import BARE, WAYS, Tree, cache_folder, plant
+from .trees import Tree, plant
 
-METERED = tuple(way for way in WAYS if way != BARE)
+DIFFERENCES = Path(__file__).parent / "differences.toml"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     files = [name for name in names if trees[BARE].has_test_file(name)]
     if not files:
         raise SystemExit("this interpreter has none of these test files")
-    conditions = Conditions(trees=trees, explanations=read_explanations(), version=version, seconds=given.timeout)
+    conditions = Conditions(trees=trees, explanations=read_explanations(DIFFERENCES), version=version, seconds=given.timeout)
     compared = compare_files(files, conditions, given.jobs, lambda name: console.print(f"[dim]{name}[/]", highlight=False))
     report = make_report(compared, conditions, files, [name for name in names if name not in files])
     show(report, Console(width=160 if not sys.stdout.isatty() else None))
@@ -81,7 +82,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", nargs="*", default=[], metavar="PART", help="modules and packages to hook; else all")
     parser.add_argument("--jobs", type=int, default=1, help="how many files at a time")
     parser.add_argument("--timeout", type=float, default=600, metavar="SECONDS", help="for one file")
-    parser.add_argument("--trees", type=Path, default=cache_folder(), help="where hooked interpreters are kept")
+    parser.add_argument("--trees", type=Path, default=cache_folder("stdlib"), help="where hooked interpreters are kept")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all that was found")
     return parser.parse_args(arguments)
 

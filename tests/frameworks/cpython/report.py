@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass
 
 from rich.console import Console
 from rich.table import Table
+from tests.frameworks.differences import Difference
 
-from .comparison import Compared, Difference
+from .comparison import Compared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

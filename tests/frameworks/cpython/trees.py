@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -17,26 +16,14 @@ from pathlib import Path
 
 from tests.frameworks import saturation
 from tests.frameworks.saturation import saturate
+from tests.frameworks.ways import RUNTIME, TWINS, WAYS, digest, install_runtime, link
 
 from meterize.cpython.versions import RELEASE
-from meterize.model.feature import Policy
 
 ROOT = Path(__file__).parents[3]
-RUNTIME = ROOT / "hooks" / "meterize_hooks"
 INSIDE = Path(__file__).parent / "inside.py"
 
 DISTRIBUTION = "stdlib"
-BARE = "bare"
-WAYS: dict[str, tuple[Policy | None, bool]] = {
-    BARE: (None, False),
-    "every": (Policy.EVERY, True),
-    "once": (Policy.ONCE, True),
-    "absent": (Policy.EVERY, False),
-}
-"""The policy of the hooks, and whether their runtime is there."""
-TWINS = {"absent": "every"}
-"""Ways with the same compiled modules as another."""
-
 UNHOOKED = frozenset(
     {"test", "idlelib", "turtledemo", "ensurepip", "site-packages", "dist-packages", "lib-dynload", "__pycache__"}
 )
@@ -73,18 +60,12 @@ class Tree:
 
     def changed_files(self) -> list[str]:
         """Compiled modules that are no longer as they were written: tests may have removed or replaced them."""
-        return [name for name, digest in self.written().items() if _digest(self.folder / name) != digest]
+        return [name for name, wanted in self.written().items() if digest(self.folder / name) != wanted]
 
     def written(self) -> dict[str, str]:
         """Digests of the compiled modules by path in the tree."""
         written: dict[str, str] = json.loads((self.folder / "written.json").read_text())
         return written
-
-
-def cache_folder() -> Path:
-    """Where trees are kept from one run to the next."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (cache if cache.is_absolute() else Path.home() / ".cache") / "meterize-tools" / "stdlib"
 
 
 def plant(way: str, kept_in: Path, *, only: Collection[str] = (), jobs: int = 1) -> Tree:
@@ -100,9 +81,7 @@ def plant(way: str, kept_in: Path, *, only: Collection[str] = (), jobs: int = 1)
             if WAYS[way][1]:
                 _install(folder)
             compiled = sorted((folder / _STDLIB).rglob("__pycache__/*.pyc"))
-            (folder / "written.json").write_text(
-                json.dumps({str(path.relative_to(folder)): _digest(path) for path in compiled})
-            )
+            (folder / "written.json").write_text(json.dumps({str(path.relative_to(folder)): digest(path) for path in compiled}))
             (folder / "found.json").write_text(found)
             (folder / "stamp").write_text(stamp)
         (folder / "runner").mkdir(exist_ok=True)
@@ -147,20 +126,13 @@ def _copy_interpreter(folder: Path) -> None:
         return [name for name in names if name in {"__pycache__", "site-packages", "dist-packages"}]
 
     (folder / "bin").mkdir(parents=True)
-    _link(str((_PREFIX / _EXECUTABLE).resolve()), str(folder / _EXECUTABLE))
+    link(str((_PREFIX / _EXECUTABLE).resolve()), str(folder / _EXECUTABLE))
     for name in ("python3", "python"):
         (folder / "bin" / name).symlink_to(_EXECUTABLE.name)
     include = Path("include") / _EXECUTABLE.name
     for part in (_STDLIB, include):
         if (_PREFIX / part).is_dir():
-            shutil.copytree(_PREFIX / part, folder / part, symlinks=True, ignore=skip, copy_function=_link)
-
-
-def _link(source: str, target: str) -> None:
-    try:
-        os.link(source, target, follow_symlinks=False)
-    except OSError:
-        shutil.copy2(source, target, follow_symlinks=False)
+            shutil.copytree(_PREFIX / part, folder / part, symlinks=True, ignore=skip, copy_function=link)
 
 
 def _install(folder: Path) -> None:
@@ -168,7 +140,7 @@ def _install(folder: Path) -> None:
     answer = subprocess.run([folder / _EXECUTABLE, "-I", "-c", program], capture_output=True, text=True, check=True)
     site = Path(answer.stdout.strip())
     assert site.is_relative_to(folder), f"{site} is not in {folder}"
-    shutil.copytree(RUNTIME, site / RUNTIME.name, ignore=shutil.ignore_patterns("__pycache__"))
+    install_runtime(site)
 
 
 def _modules(stdlib: Path, only: Collection[str]) -> list[Path]:
@@ -186,15 +158,8 @@ def _stamp(only: Collection[str]) -> str:
     package = ROOT / "instrumentor" / "meterize"
     files = [path for part in ("cpython", "flow", "model", "rewriting") for path in (package / part).rglob("*.py")]
     files += [*RUNTIME.rglob("*.py"), Path(saturation.__file__)]
-    parts = [_LAYOUT, sys.version, str(_PREFIX), *sorted(only), *(_digest(path) for path in sorted(files))]
+    parts = [_LAYOUT, sys.version, str(_PREFIX), *sorted(only), *(digest(path) for path in sorted(files))]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def _digest(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except FileNotFoundError:
-        return ""
 
 
 def _read(path: Path) -> str:

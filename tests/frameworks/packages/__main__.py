@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from tests.frameworks.cpython.explanations import Explanations, read_explanations
-from tests.frameworks.cpython.trees import BARE, WAYS, cache_folder
+from tests.frameworks.explanations import Explanations, read_explanations
+from tests.frameworks.ways import METERED, cache_folder
 
 from meterize.cpython.versions import RELEASE
 
@@ -24,7 +24,6 @@ from .report import Report, as_json, show
 from .suites import Suite, read_suites
 
 DIFFERENCES = Path(__file__).parent / "differences.toml"
-METERED = tuple(way for way in WAYS if way != BARE)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -78,7 +77,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--few", action="store_true", help="some small ones, of all kinds")
     parser.add_argument("--jobs", type=int, default=1, help="how many packages at a time")
     parser.add_argument("--timeout", type=float, default=900, metavar="SECONDS", help="for one run of a suite")
-    parser.add_argument("--folder", type=Path, default=cache_folder().parent / "packages", help="where environments are kept")
+    parser.add_argument("--folder", type=Path, default=cache_folder("packages"), help="where environments are kept")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all that was found")
     return parser.parse_args(arguments)
 

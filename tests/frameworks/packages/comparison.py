@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.frameworks.cpython.comparison import TRIES, Difference, all_tests, find_differences
-from tests.frameworks.cpython.explanations import Explanations
-from tests.frameworks.cpython.trees import BARE
+from tests.frameworks.differences import Difference, Judge, all_tests
+from tests.frameworks.explanations import Explanations
+from tests.frameworks.ways import BARE
 
 from .environments import Lab, make_environment, plant
 from .runs import SuiteRun, run_suite
@@ -67,16 +67,15 @@ def compare_suite(suite: Suite, conditions: Conditions) -> list[Compared]:
 def _compare(lab: Lab, untouched: Lab, runs: dict[str, list[SuiteRun]], conditions: Conditions) -> Compared:
     """Adds its runs to those there are, and bare ones if it needs them."""
     way, bare = lab.way, runs[BARE]
+    judge = Judge(explanations=conditions.explanations, way=way, version=conditions.version)
     hooked = runs[way] = [run_suite(lab, conditions.seconds)]
-
-    def unexplained() -> list[str]:
-        found = find_differences(bare, hooked)
-        return [test for test in found if conditions.explanations.find(test, way, conditions.version) is None]
-
-    while len(hooked) < TRIES and (unexplained() or find_lost(runs, way)):
-        hooked.append(run_suite(lab, conditions.seconds))
-        if len(bare) < len(hooked):
-            bare.append(run_suite(untouched, conditions.seconds))
+    differences = judge.repeat(
+        bare,
+        hooked,
+        lambda: run_suite(untouched, conditions.seconds),
+        lambda: run_suite(lab, conditions.seconds),
+        is_doubtful=lambda: bool(find_lost(runs, way)),
+    )
     assert lab.saturation is not None
     return Compared(
         suite=lab.suite.name,
@@ -85,7 +84,7 @@ def _compare(lab: Lab, untouched: Lab, runs: dict[str, list[SuiteRun]], conditio
         hooks=lab.saturation.hooks,
         tests=tuple(sorted(_tests([bare[0], hooked[0]]))),
         failed=sum(bare[0].outcomes[test] in {"failed", "error"} for test in _tests(bare[:1])),
-        differences=tuple(_difference(test, way, bare, hooked, conditions) for test in find_differences(bare, hooked)),
+        differences=differences,
         armed=max(run.armed for run in hooked),
         fired=max(run.fired for run in hooked),
         refused=tuple(f"{one.file}: {one.qualname}: {one.reason}" for one in lab.saturation.refused),
@@ -115,18 +114,3 @@ def _broken(lab: Lab, bare: Sequence[SuiteRun], hooked: Sequence[SuiteRun]) -> l
     if any(lab.has_runtime != bool(run.fired) for run in hooked):
         found.append(f"{hooked[0].fired} of {hooked[0].armed} hooks fired")
     return found
-
-
-def _difference(
-    test: str, way: str, bare: Sequence[SuiteRun], hooked: Sequence[SuiteRun], conditions: Conditions
-) -> Difference:
-    explanation = conditions.explanations.find(test, way, conditions.version)
-    usual = {run.outcome(test) for run in bare}
-    odd = next(run for run in hooked if run.outcome(test) not in usual)
-    return Difference(
-        test=test,
-        bare=tuple(run.outcome(test) for run in bare),
-        hooked=tuple(run.outcome(test) for run in hooked),
-        details=odd.details.get(test, ""),
-        reason=explanation.reason if explanation else None,
-    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import sys
@@ -12,14 +11,13 @@ from pathlib import Path
 
 from benchmarks.packages import copy_package
 from benchmarks.sdists import install_sdist, run
-from tests.frameworks.cpython.trees import BARE, TWINS, WAYS
 from tests.frameworks.saturation import Saturation, saturate
+from tests.frameworks.ways import BARE, TWINS, WAYS, digest, install_runtime, link
 
 from meterize.cpython.pyc import pyc_path
 
 from .suites import ROOT, SHARED, Suite
 
-RUNTIME = ROOT / "hooks" / "meterize_hooks"
 HERE = Path(__file__).parent
 RECORDERS = (HERE / "recorder.py", HERE.parent / "cpython" / "inside.py")
 MISLEADING = ("PYTHON", "METERIZE_", "COVERAGE_", "PYTEST_", "VIRTUAL_ENV")
@@ -55,7 +53,7 @@ class Lab:
 
     def changed_files(self) -> list[str]:
         """Compiled modules that are no longer as they were written: tests may have removed or replaced them."""
-        return [path.name for path, digest in self.digests.items() if _digest(path) != digest]
+        return [path.name for path, wanted in self.digests.items() if digest(path) != wanted]
 
 
 def clean_variables() -> dict[str, str]:
@@ -109,7 +107,7 @@ def _copy(made: Path, folder: Path) -> None:
     (folder / "recorder").mkdir(parents=True)
     for file in RECORDERS:
         shutil.copy(file, folder / "recorder")
-    shutil.copytree(made / "venv", folder / "venv", symlinks=True, copy_function=_link)
+    shutil.copytree(made / "venv", folder / "venv", symlinks=True, copy_function=link)
     shutil.copytree(made / "tree", folder / "tree", symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
     for script in (folder / "venv" / "bin").iterdir():
         _move_script(script, str(made / "venv"), str(folder / "venv"))
@@ -124,18 +122,11 @@ def _move_script(script: Path, old: str, new: str) -> None:
     script.chmod(mode)
 
 
-def _link(source: str, target: str) -> None:
-    try:
-        os.link(source, target, follow_symlinks=False)
-    except OSError:
-        shutil.copy2(source, target, follow_symlinks=False)
-
-
 def _hook(suite: Suite, way: str, folder: Path, twin: Lab | None, jobs: int) -> Lab:
     policy, has_runtime = WAYS[way]
     site = _site(folder)
     if has_runtime:
-        shutil.copytree(RUNTIME, site / RUNTIME.name, ignore=shutil.ignore_patterns("__pycache__"))
+        install_runtime(site)
     if way == BARE:
         return Lab(suite=suite, way=way, folder=folder, saturation=None, digests={})
     files = list(modules_of(site, suite))
@@ -148,7 +139,7 @@ def _hook(suite: Suite, way: str, folder: Path, twin: Lab | None, jobs: int) -> 
         for path in twin.digests:
             _replace(site / path.relative_to(_site(twin.folder)), path.read_bytes())
     compiled = [path for file in files if (path := pyc_path(file, 0)).exists()]
-    return Lab(suite=suite, way=way, folder=folder, saturation=saturation, digests={path: _digest(path) for path in compiled})
+    return Lab(suite=suite, way=way, folder=folder, saturation=saturation, digests={path: digest(path) for path in compiled})
 
 
 def modules_of(site: Path, suite: Suite) -> Iterator[Path]:
@@ -168,7 +159,3 @@ def _replace(path: Path, data: bytes) -> None:
     path.parent.mkdir(exist_ok=True)
     path.unlink(missing_ok=True)  # it may be the environment's own file
     path.write_bytes(data)
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 from rich.console import Console
 from rich.table import Table
-from tests.frameworks.cpython.comparison import Difference
+from tests.frameworks.differences import Difference
 
 from .comparison import Compared
 

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
-import signal
-import subprocess
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.frameworks.cpython.runs import Run, end_of
+from tests.frameworks.runs import Run, read_lines, run_alone
 
 from .environments import Lab, clean_variables
 
@@ -25,58 +20,22 @@ class SuiteRun(Run):
 
 
 def run_suite(lab: Lab, seconds: float) -> SuiteRun:
-    """Run it alone in its process group, which is killed at the end."""
+    """Run it where its tests are."""
     with tempfile.TemporaryDirectory(prefix="packages-", ignore_cleanup_errors=True) as folder:
         home = Path(folder)
-        out, log = home / "outcomes", home / "log"
-        with log.open("wb") as output:
-            child = subprocess.Popen(
-                [lab.python, *(["-P"] if lab.suite.safe_path else []), lab.recorder, out, *lab.suite.run],
-                cwd=lab.tree,
-                env=_variables(lab, home),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-            ended = _wait(child, seconds)
-        return _read(out, lab.suite.name, ended, end_of(log))
+        out = home / "outcomes"
+        command = [lab.python, *(["-P"] if lab.suite.safe_path else []), lab.recorder, out, *lab.suite.run]
+        path = f"{lab.python.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+        variables = {**clean_variables(), "PATH": path}
+        ended, said = run_alone(command, cwd=lab.tree, home=home, variables=variables, seconds=seconds)
+        return _read(out, lab.suite.name, ended, said)
 
 
-def _variables(lab: Lab, home: Path) -> Mapping[str, str]:
-    return clean_variables() | {
-        "PATH": f"{lab.python.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-        "HOME": str(home),
-        "TMPDIR": str(home),
-        "LANG": "C.UTF-8",
-        "PYTHONHASHSEED": "0",
-        "METERIZE_SPOOL": str(home / "spool"),
-        "METERIZE_FLUSH_SECONDS": "2",
-    }
-
-
-def _wait(child: subprocess.Popen[bytes], seconds: float) -> str:
-    try:
-        code = child.wait(seconds)
-    except subprocess.TimeoutExpired:
-        code = None
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL)
-    child.wait()
-    if code is None:
-        return "timed out"
-    return "ended" if code == 0 else f"exit code {code}" if code > 0 else f"killed by {signal.Signals(-code).name}"
-
-
-def _read(out: Path, suite: str, ended: str, log: str) -> SuiteRun:
+def _read(out: Path, suite: str, ended: str, said: str) -> SuiteRun:
     """Test ids begin with the suite's name; ``<suite>: (process)`` stands for how the process ended."""
-    outcomes, details = {f"{suite}: (process)": ended}, {f"{suite}: (process)": log}
+    outcomes, details = {f"{suite}: (process)": ended}, {f"{suite}: (process)": said}
     armed, fired = 0, frozenset[str]()
-    for line in out.read_text(encoding="utf-8").splitlines() if out.exists() else ():
-        try:
-            row = json.loads(line)
-        except ValueError:  # cut short by a crash
-            continue
+    for row in read_lines(out):
         if "id" not in row:
             armed, fired = row["armed"], frozenset(row["fired"])
             continue

@@ -9,14 +9,13 @@ import textwrap
 import tomllib
 
 import pytest
-from tests.frameworks.cpython.explanations import Explanations, read_explanations
+from tests.frameworks.explanations import Explanations, read_explanations
 from tests.frameworks.packages.__main__ import DIFFERENCES, choose, main
 from tests.frameworks.packages.comparison import Conditions, compare_suite, find_lost
 from tests.frameworks.packages.environments import RECORDERS, make_environment, modules_of, plant
 from tests.frameworks.packages.runs import SuiteRun
 from tests.frameworks.packages.suites import RECIPES, read_suites
-
-WAYS = ("every", "once", "absent")
+from tests.frameworks.ways import METERED
 
 
 @pytest.fixture
@@ -26,7 +25,9 @@ def greenhouse():
 
 @pytest.fixture
 def conditions(tmp_path):
-    return Conditions(ways=WAYS, folder=tmp_path, explanations=Explanations(reasons={}, entries=()), version="3.x", seconds=60)
+    return Conditions(
+        ways=METERED, folder=tmp_path, explanations=Explanations(reasons={}, entries=()), version="3.x", seconds=60
+    )
 
 
 def test_a_package_all_the_way(tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""Owns the differences that are expected: ``differences.toml``, read and held to in both directions."""
+"""Owns the differences that are expected: a suite's ``differences.toml``, read and held to in both directions."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-
-FILE = Path(__file__).parent / "differences.toml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +55,7 @@ class Explanations:
                     yield f"{pattern}: {'does not differ' if there else 'is not there'} ({way}, {version})"
 
 
-def read_explanations(path: Path = FILE) -> Explanations:
+def read_explanations(path: Path) -> Explanations:
     """Raises ValueError for a reason without a meaning, a meaning without a use, or a key that is none of ours."""
     tables = tomllib.loads(path.read_text(encoding="utf-8"))
     entries = tuple(_entry(table) for table in tables.get("difference", ()))
