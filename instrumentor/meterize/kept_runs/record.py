@@ -50,15 +50,19 @@ def load_run(data: bytes) -> CoverageRecord:
 
 
 class _Tables:
-    """What tests name by number, in the order it first came."""
+    """What tests name by number, in the order it first came.
+
+    Tests share most of their calls and code objects: those met before are known by their identity, which is cheaper than by
+    what they hold.
+    """
 
     def __init__(self) -> None:
         self.codes: dict[tuple[str, str, int], int] = {}
         self.pieces: dict[tuple[int, str], int] = {}
         self.entries: dict[tuple[int, int, tuple[int | None, ...]], int] = {}
-        self._numbers: dict[CodeId, int] = {}
+        self._numbers: dict[int, int] = {}
         self._parts: dict[tuple[int, InstructionMask], int] = {}
-        self._calls: dict[Call, int] = {}
+        self._calls: dict[int, int] = {}
 
     def parts(self, executed: Executed) -> list[int]:
         return [self._part(code, mask) for code, mask in executed.items()]
@@ -67,10 +71,11 @@ class _Tables:
         return [self._call(call) for call in calls]
 
     def _code(self, code: CodeId) -> int:
-        if code not in self._numbers:
+        number = self._numbers.get(id(code))
+        if number is None:
             key = (code.file, code.qualname, code.first_line)
-            self._numbers[code] = self.codes.setdefault(key, len(self.codes))
-        return self._numbers[code]
+            number = self._numbers[id(code)] = self.codes.setdefault(key, len(self.codes))
+        return number
 
     def _part(self, code: CodeId, mask: InstructionMask) -> int:
         key = (self._code(code), mask)
@@ -80,12 +85,12 @@ class _Tables:
         return number
 
     def _call(self, call: Call) -> int:
-        number = self._calls.get(call)
+        number = self._calls.get(id(call))
         if number is None:
             known = sorted(code for code in call.callers if code is not None)
             callers = (*map(self._code, known), *([None] if None in call.callers else []))
             key = (self._code(call.code), call.count, callers)
-            number = self._calls[call] = self.entries.setdefault(key, len(self.entries))
+            number = self._calls[id(call)] = self.entries.setdefault(key, len(self.entries))
         return number
 
 

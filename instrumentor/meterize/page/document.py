@@ -6,8 +6,8 @@ import base64
 import hashlib
 from functools import cache
 from importlib.resources import files
-from typing import Final
 
+from meterize.model.own_files import PAGE_BEGINS
 from meterize.model.page import Flow, Page
 
 from . import evidence
@@ -15,9 +15,6 @@ from .answer import answer, count
 from .drawing import draw_flow
 from .markup import Markup, element, join, name, text
 from .source import sources
-
-BEGINS: Final = "<!doctype html>\n<!-- A page of meterize"
-"""How every page begins."""
 
 
 def render_page(page: Page) -> str:
@@ -43,7 +40,7 @@ def render_page(page: Page) -> str:
             "footer", f"Made {page.made} by {page.tool}. This page is complete in itself: it loads nothing and runs nothing."
         ),
     )
-    return f"{BEGINS} -->\n" + element("html", _head(title), element("body", body), lang="en") + "\n"
+    return f"{PAGE_BEGINS.decode()} -->\n" + element("html", _head(title), element("body", body), lang="en") + "\n"
 
 
 def _head(title: str) -> Markup:

@@ -5,14 +5,8 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
-from typing import Final
 
 from meterize.errors import UsageError
-
-PLAN_BEGINS: Final = b"# A plan of meterize"
-DATA_BEGINS: Final = b"SQLite format 3\0"
-"""How a coverage.py data file begins (sqlite.org, database file format)."""
-PAGE_BEGINS: Final = b"<!doctype html>\n<!-- A page of meterize"
 
 
 def require_place(path: Path, option: str, *, begins: bytes) -> bool:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from coverage import CoverageData
 
-from meterize.kept_runs import Surroundings, fingerprint
+from meterize.kept_runs import Fingerprints, Surroundings
+from meterize.model.own_files import PAGE_BEGINS, PLAN_BEGINS
 from meterize.model.package import Package
 
 
@@ -25,7 +28,7 @@ class World:
     collector: bytes = b"1"
 
     def fingerprint(self) -> str | None:
-        return fingerprint(self.command, self.root / "work", self.package, self.surroundings, self.collector)
+        return Fingerprints(self.package, self.surroundings, self.collector).of(self.command, self.root / "work")
 
     def write(self, name: str, text: str = "x") -> None:
         path = self.root / name
@@ -76,6 +79,7 @@ CHANGES: dict[str, Callable[[World], None]] = {
     "tests elsewhere that the command names": lambda world: world.write("more/tests/test_b.py", "y"),
     "what PYTHONPATH names": lambda world: world.write("extra/plugin.py", "y"),
     "an installed distribution": lambda world: world.write("site/other-1.dist-info/METADATA"),
+    "a database": lambda world: sqlite3.connect(world.root / "work/shop.db").execute("create table shop (name)").close(),
     "a .pth file": lambda world: world.write("site/dev.pth", "/src"),
     "a variable": lambda world: world.set("DATABASE", "other"),
 }
@@ -94,12 +98,10 @@ SAME: dict[str, Callable[[World], None]] = {
     "compiled files": lambda world: world.write("work/__pycache__/test_a.pyc"),
     "what a run leaves": lambda world: world.write("work/.pytest_cache/lastfailed"),
     "an environment": lambda world: (world.write("work/venv/pyvenv.cfg"), world.write("work/venv/lib/x.py"), None)[-1],
-    "a plan": lambda world: world.write("work/shop.x.plan.toml"),
-    "what the tool writes": lambda world: (
-        world.write("work/out.html"),
-        world.surround(outputs=[world.root / "work/out.html"]),
-        None,
-    )[-1],
+    "a plan": lambda world: world.write("work/what.toml", PLAN_BEGINS.decode()),
+    "a page": lambda world: world.write("work/out.html", PAGE_BEGINS.decode()),
+    "what ran, as coverage.py keeps it": lambda world: CoverageData(str(world.root / "work/what ran")).add_lines({"a.py": [1]}),
+    "a verdict": lambda world: world.write("work/what.verdict.json"),
     "the terminal": lambda world: world.set("COLUMNS", "99"),
     "our own variables": lambda world: world.set("METERIZE_SPOOL", "/elsewhere"),
     "a time stamp": lambda world: os.utime(world.root / "work/test_a.py", (1, 1)),

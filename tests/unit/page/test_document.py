@@ -11,10 +11,10 @@ from html.parser import HTMLParser
 import pytest
 
 from meterize.model.feature import Charge
+from meterize.model.own_files import PAGE_BEGINS
 from meterize.model.page import Page
 from meterize.model.plan import Fires
 from meterize.page import render_page
-from meterize.pipeline.destinations import PAGE_BEGINS
 
 from .made_pages import HOSTILE, make_page, with_tests
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from meterize.errors import UsageError
-from meterize.pipeline.destinations import DATA_BEGINS, PLAN_BEGINS, require_place, require_two_places
+from meterize.model.own_files import DATA_BEGINS, PLAN_BEGINS
+from meterize.pipeline.destinations import require_place, require_two_places
 from meterize.plan_file.writing import _HEADING
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from meterize.errors import TargetError
 from meterize.model.feature import Feature
+from meterize.model.own_files import DATA_BEGINS, PAGE_BEGINS, PLAN_BEGINS
 from meterize.model.package import Package
 from meterize.model.report import Analysis
 from meterize.model.running import Running
 from meterize.pipeline.agreement import refuse_own, require_feature_name
-from meterize.pipeline.destinations import DATA_BEGINS, PAGE_BEGINS, PLAN_BEGINS, require_place, require_two_places
-from meterize.pipeline.explanation.page import Found, write_page
+from meterize.pipeline.destinations import require_place, require_two_places
 from meterize.pipeline.explanation.proofs import count_noticed, records_of
 from meterize.pipeline.graphs import Graphs
 from meterize.pipeline.metered import manifest_of
@@ -72,6 +72,9 @@ def report(finding: Finding, graphs: Graphs, *, plan_path: Path, replaced: bool,
     """What was found, once its plan is written; and its page, if one is wanted. Raises TargetError for the page."""
     plan, feature_slice, code = finding.plan, finding.feature_slice, graphs.code
     if page_path is not None:
+        # What draws a page takes a tenth of the command's start.
+        from meterize.pipeline.explanation.page import Found, write_page
+
         why = explain(finding.refinement) if finding.refinement is not None else ()
         found = Found(plan=plan, runs=finding.runs, feature_slice=feature_slice, graphs=graphs, code=code, moved_why=why)
         write_page(found, page_path)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import meterize
 from meterize.cpython.versions import CACHE_TAG
-from meterize.kept_runs import KeptRuns, Surroundings, fingerprint, kept_runs_folder
+from meterize.kept_runs import Fingerprints, KeptRuns, Surroundings, kept_runs_folder
 from meterize.model.coverage import CoverageRecord
 from meterize.model.package import Package
 from meterize.pipeline.target import Target
@@ -35,9 +35,9 @@ class Memory:
             search_path=target.search_path,
             variables={**os.environ, **environment.variables},
         )
-        collector = _own_digest()
+        fingerprints = Fingerprints(package, surroundings, _own_digest())
         for name, (command, cwd) in suites.items():
-            key = fingerprint(command, cwd, package, surroundings, collector)
+            key = fingerprints.of(command, cwd)
             if key is None:
                 continue
             self._keys[name] = key
@@ -51,9 +51,9 @@ class Memory:
 
 
 def _own_digest() -> bytes:
-    """Of this tool's own files: another version of it may see more."""
-    own = Path(meterize.__file__).parent
+    """Of this tool's own files, by size and time of change: another version of it may see more."""
     digest = hashlib.sha256(meterize.__version__.encode())
-    for path in sorted(own.rglob("*.py")):
-        digest.update(path.read_bytes())
+    for path in sorted(Path(meterize.__file__).parent.rglob("*.py")):
+        status = path.stat()
+        digest.update(b"%b %d %d\n" % (os.fsencode(path), status.st_size, status.st_mtime_ns))
     return digest.digest()
