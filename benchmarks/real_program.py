@@ -157,7 +157,7 @@ def count(run: Turns, turns: int) -> None:
     """The turns with callgrind's eyes open. Nothing that follows is counted."""
     import subprocess
 
-    for _ in range(WARM_UPS):
+    for _ in range(min(WARM_UPS, 2 + 3 * turns)):
         run(turns // WARM_UPS + 1)
     control = ["callgrind_control", "--instr=on", str(os.getpid())]
     subprocess.run(control, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -33,11 +34,11 @@ from meterize.rewriting import rewrite_module
 
 PROGRAMS = (
     "async_generators", "chaos", "comprehensions", "coroutines", "deepcopy", "deltablue", "fannkuch", "float", "generators",
-    "go", "hexiom", "json_dumps", "logging", "mdp", "meteor_contest", "nbody", "nqueens", "pathlib", "pprint", "pyflate",
+    "go", "hexiom", "json_dumps", "logging", "meteor_contest", "nbody", "nqueens", "pathlib", "pprint", "pyflate",
     "raytrace", "regex_compile", "richards", "richards_super", "scimark", "spectral_norm", "telco", "typing_runtime_protocols",
     "unpack_sequence", "xml_etree",
 )  # fmt: skip
-"""Those that need nothing but the standard library and no other process, and whose work is Python's."""
+"""Those that need nothing but the standard library and no other process, whose work is Python's, and no turn takes seconds."""
 BARE, AGAIN, REMOVED = "bare", "bare, again", "removed"
 WORKER = str(Path(__file__).with_name("real_program.py"))
 
@@ -80,18 +81,25 @@ def prepare(name: str, folder: Path) -> Program:
 
 
 def _compile(module: str, file: Path, folders: Mapping[str, Path]) -> int:
+    bare, metered, hooks = _compiled(module, file)
+    (folders[BARE] / f"{module}.pyc").write_bytes(bare)
+    if metered:
+        (folders[REMOVED] / f"{module}.pyc").write_bytes(metered)
+    return hooks
+
+
+@cache
+def _compiled(module: str, file: Path) -> tuple[bytes, bytes, int]:
+    """The .pyc file, bare and metered, and its hooks; most modules are those of many programs."""
     source = file.read_bytes()
     code = compile_module(source, str(file), 0)
-    (folders[BARE] / f"{module}.pyc").write_bytes(dump_pyc(code, source))
+    entries = list(_entries(code, module))
     try:
-        metered, sites, _ = rewrite_module(
-            code, f"{module}.py", list(_entries(code, module)), distribution=DISTRIBUTION, version="1"
-        )
+        metered, sites, _ = rewrite_module(code, f"{module}.py", entries, distribution=DISTRIBUTION, version="1")
     except MeterizeError as error:
         say(f"{module}: {error}")
-        return 0
-    (folders[REMOVED] / f"{module}.pyc").write_bytes(dump_pyc(metered, source))
-    return len(sites)
+        return dump_pyc(code, source), b"", 0
+    return dump_pyc(code, source), dump_pyc(metered, source), len(sites)
 
 
 def _entries(code: Any, module: str) -> Iterator[HookRequest]:
@@ -192,7 +200,9 @@ def main() -> None:
         for name in given.programs or PROGRAMS:
             program = prepare(name, Path(folder))
             say(f"{name}: {program.hooks} hooks")
-            rows += count_instructions(program) if given.callgrind else measure_time(program, processes, rounds)
+            for row in count_instructions(program) if given.callgrind else measure_time(program, processes, rounds):
+                say(f"  {row[0]}: {row[-1]}")
+                rows.append(row)
     if given.callgrind:
         columns, note = ["", "hooks", "bare, a turn", "removed"], "machine instructions; all hooks that fire have fired before"
     else:
