@@ -55,6 +55,12 @@ def test_what_changed_runs_again(lab, analyze):
     assert answer["kept_runs"] == []
 
 
+def test_what_the_tool_writes_beside_the_tests_changes_nothing(lab, analyze):
+    asked = ("--html", lab.suite / "what.html", "--data", lab.suite / "what ran")
+    assert analyze(*asked)[0]["kept_runs"] == []
+    assert len(analyze(*asked)[0]["kept_runs"]) == 2
+
+
 def test_a_damaged_run_is_run_again(lab, analyze, tmp_path):
     _, plan = analyze()
     for path in (tmp_path / "cache/meterize/runs").iterdir():
