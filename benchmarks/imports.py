@@ -14,7 +14,8 @@ from packages import generate_package
 from plans import write_generated_plan
 
 from meterize.model.feature import Policy
-from meterize.pipeline import Target, instrument
+from meterize.pipeline.metering.instrument import instrument
+from meterize.pipeline.target import Target
 
 MODULES = 100
 TIMED = "import os, time; begin = time.thread_time_ns(); import {}; print(time.thread_time_ns() - begin)"

@@ -18,7 +18,9 @@ from packages import generate_package
 from plans import write_generated_plan
 
 from meterize.model.feature import Policy
-from meterize.pipeline import Target, instrument, strip
+from meterize.pipeline.metering.instrument import instrument
+from meterize.pipeline.metering.strip import strip
+from meterize.pipeline.target import Target
 
 SIZES = (10, 100, 1000)
 HOOKED = (1, 10, 100)

@@ -14,9 +14,9 @@ from rich.markup import escape
 from meterize.errors import UsageError
 from meterize.model.feature import Charge, Feature, Guidance
 from meterize.model.running import Running
-from meterize.pipeline import Target
-from meterize.pipeline import analyze as find
-from meterize.pipeline import analyze_features as find_all
+from meterize.pipeline.analysis.analyze import analyze as find
+from meterize.pipeline.analysis.features import analyze_features as find_all
+from meterize.pipeline.target import Target
 from meterize.refining import Refinement, explain
 
 from . import output

@@ -5,38 +5,40 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Final, NoReturn
 
 import click
 
 from meterize import __version__
-from meterize.pipeline import Target
+from meterize.pipeline.target import Target
 
 from . import failure, output
-from .analyze import analyze
-from .completion import completion
-from .instrument import instrument
-from .schema import schema
-from .status import status
-from .strip import strip
-from .usage import usage
-from .verify import verify
 
 USAGE = 2
+COMMANDS: Final = ("analyze", "instrument", "status", "verify", "usage", "strip", "schema", "completion")
+"""In the order of the work, not of the alphabet. Each is a function in the module of its name."""
 
 
-class OrderedGroup(click.Group):
-    """Lists commands in the order of the work, not of the alphabet."""
+class Commands(click.Group):
+    """Imports a command when it is asked for, as click's documentation shows ("Lazily Loading Subcommands")."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """The names, as they were added."""
-        return list(self.commands)
+        """The names."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The command; None if there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f".{cmd_name}", __package__), cmd_name)
+        return command
 
 
 @click.group(
-    cls=OrderedGroup,
+    cls=Commands,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
@@ -69,10 +71,6 @@ def app(context: click.Context, python: Path | None) -> int | None:
 
         hand_over(python, sys.argv[1:])
     return None
-
-
-for command in (analyze, instrument, status, verify, usage, strip, schema, completion):
-    app.add_command(command)
 
 
 def run(arguments: Sequence[str], search_path: Sequence[str] | None = None) -> int:

@@ -16,8 +16,8 @@ from rich.text import Text
 
 from meterize.model.feature import Policy
 from meterize.model.report import CodeChange, Instrumentation
-from meterize.pipeline import Target
-from meterize.pipeline import instrument as put_in
+from meterize.pipeline.metering.instrument import instrument as put_in
+from meterize.pipeline.target import Target
 
 from . import output
 

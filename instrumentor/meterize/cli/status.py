@@ -10,8 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from meterize.model.report import FeatureProof, PackageStatus, Proven
-from meterize.pipeline import Target
-from meterize.pipeline import status as look
+from meterize.pipeline.status import status as look
+from meterize.pipeline.target import Target
 
 from . import output
 from .completion import complete_packages

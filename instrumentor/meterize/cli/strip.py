@@ -8,8 +8,9 @@ import click
 from rich.markup import escape
 
 from meterize.model.manifest import StripReport
-from meterize.pipeline import Target, strip_all
-from meterize.pipeline import strip as take_out
+from meterize.pipeline.metering.strip import strip as take_out
+from meterize.pipeline.metering.strip import strip_all
+from meterize.pipeline.target import Target
 
 from . import output
 from .completion import complete_packages

@@ -9,7 +9,7 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from meterize.pipeline import usage as read
+from meterize.pipeline.usage import usage as read
 from meterize.spool import Usage
 
 from . import output

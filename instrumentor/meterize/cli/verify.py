@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from meterize.model.verdict import RoundTrip, SuiteRun, TestGroup, Verdict, Verification
-from meterize.pipeline import Target
-from meterize.pipeline import verify as check
+from meterize.pipeline.proof.verify import verify as check
+from meterize.pipeline.target import Target
 
 from . import output
 from .options import timeout_option

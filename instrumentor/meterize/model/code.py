@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, TypeAlias
 
 InstructionMask: TypeAlias = int
@@ -60,20 +61,25 @@ class CodeId(_Hashed):
     def obscurity(self) -> int:
         """How far it is from what a user of the package would name: 0 public (``__call__`` and other operators too), 1 a
         constructor, 2 private, 3 nested, 4 without a name."""
-        *outer, name = self.qualname.split(".")
-        if name.startswith("<"):
-            return NAMELESS
-        if "<locals>" in outer:
-            return 3
-        if any(part.startswith("_") and not _is_special(part) for part in (*outer, name)):
-            return PRIVATE
-        return int(name in _CONSTRUCTORS)
+        return _obscurity(self.qualname)
 
     @property
     def supports_tests(self) -> bool:
         """Whether it is in a module that packages ship for the tests of others, as ``flask.testing`` and ``werkzeug.test``:
         production never runs that."""
         return any(_FOR_TESTS.fullmatch(part) for part in self.file.removesuffix(".py").split("/")[1:])
+
+
+@cache
+def _obscurity(qualname: str) -> int:
+    *outer, name = qualname.split(".")
+    if name.startswith("<"):
+        return NAMELESS
+    if "<locals>" in outer:
+        return 3
+    if any(part.startswith("_") and not _is_special(part) for part in (*outer, name)):
+        return PRIVATE
+    return int(name in _CONSTRUCTORS)
 
 
 def _is_special(name: str) -> bool:

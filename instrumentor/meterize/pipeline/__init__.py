@@ -1,15 +1,6 @@
-"""The library API: analyze, instrument, verify, status, usage and strip as plain typed functions.
+"""The library API: plain typed functions, each in the module of its name.
 
-Only this package composes the stages; it prints nothing.
+``analysis.analyze``, ``analysis.features.analyze_features``, ``metering.instrument``, ``metering.strip``, ``proof.verify``,
+``status`` and ``usage``; all but the last work on a ``target.Target``. Only this package composes the stages; it prints
+nothing. Nothing is imported here: who wants one of them shall not wait for the others.
 """
-
-from .analysis.analyze import analyze
-from .analysis.features import analyze_features
-from .metering.instrument import instrument
-from .metering.strip import strip, strip_all
-from .proof.verify import verify
-from .status import status
-from .target import Target
-from .usage import usage
-
-__all__ = ["Target", "analyze", "analyze_features", "instrument", "status", "strip", "strip_all", "usage", "verify"]

@@ -137,6 +137,6 @@ def _above(call: Call, calls: Mapping[CodeId, Call]) -> set[CodeId]:
 
 def _mentions_in_loop(graph: ControlFlowGraph, names: set[str]) -> bool:
     """A comprehension that is code of its own is a loop as a whole."""
-    if graph.code.obscurity >= NAMELESS:
-        return bool(graph.names & names)
-    return any(block.loop_depth and block.names & names for block in graph.blocks)
+    if graph.names.isdisjoint(names):
+        return False
+    return graph.code.obscurity >= NAMELESS or any(block.loop_depth and block.names & names for block in graph.blocks)

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from meterize.errors import TargetError
-from meterize.pipeline import Target, status, strip, strip_all
+from meterize.pipeline.metering.strip import strip, strip_all
+from meterize.pipeline.status import status
+from meterize.pipeline.target import Target
 
 
 def test_each_folder_once(tmp_path: Path) -> None:

@@ -11,8 +11,6 @@ from meterize.cpython.pyc import dump_pyc
 from meterize.cpython.versions import HAS_MONITORING
 from meterize.model.code import CodeId, InstructionMask
 from meterize.pipeline.sources import PackageCode
-from meterize.rewriting import probe_module
-from meterize.soundness import check_pyc
 from meterize.testruns import ProbeBuild
 
 
@@ -22,6 +20,10 @@ def probe_build(code: PackageCode) -> Iterator[ProbeBuild | None]:
     if HAS_MONITORING:
         yield None
         return
+    # Only here: to load what rewrites code takes a twentieth of the command's start.
+    from meterize.rewriting import probe_module
+    from meterize.soundness import check_pyc
+
     with tempfile.TemporaryDirectory(prefix="meterize-probes-") as folder:
         modules: dict[str, str] = {}
         reach: list[tuple[CodeId, InstructionMask]] = []
