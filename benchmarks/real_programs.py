@@ -34,11 +34,12 @@ from meterize.rewriting import rewrite_module
 
 PROGRAMS = (
     "async_generators", "chaos", "comprehensions", "coroutines", "deepcopy", "deltablue", "fannkuch", "float", "generators",
-    "go", "hexiom", "json_dumps", "logging", "meteor_contest", "nbody", "nqueens", "pathlib", "pprint", "pyflate",
+    "go", "hexiom", "json_dumps", "logging", "meteor_contest", "nbody", "nqueens", "pprint", "pyflate",
     "raytrace", "regex_compile", "richards", "richards_super", "scimark", "spectral_norm", "telco", "typing_runtime_protocols",
     "unpack_sequence", "xml_etree",
 )  # fmt: skip
-"""Those that need nothing but the standard library and no other process, whose work is Python's, and no turn takes seconds."""
+"""Those that need nothing but the standard library, no other process and no files that are gone when their script ends; whose
+work is Python's, and no turn takes seconds."""
 BARE, AGAIN, REMOVED = "bare", "bare, again", "removed"
 WORKER = str(Path(__file__).with_name("real_program.py"))
 
