@@ -28,17 +28,21 @@ def run_suite(lab: Lab, seconds: float) -> SuiteRun:
         path = f"{lab.python.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
         variables = {**clean_variables(), "PATH": path}
         ended, said = run_alone(command, cwd=lab.tree, home=home, variables=variables, seconds=seconds)
-        return _read(out, lab.suite.name, ended, said)
+        return read_run(out, lab, ended, said)
 
 
-def _read(out: Path, suite: str, ended: str, said: str) -> SuiteRun:
-    """Test ids begin with the suite's name; ``<suite>: (process)`` stands for how the process ended."""
+def read_run(out: Path, lab: Lab, ended: str, said: str) -> SuiteRun:
+    """Test ids begin with the suite's name; ``<suite>: (process)`` stands for how the process ended.
+
+    Paths in parameters of tests are those of the lab, which is another one in each way: they are cut.
+    """
+    suite = lab.suite.name
     outcomes, details = {f"{suite}: (process)": ended}, {f"{suite}: (process)": said}
     armed, fired = 0, frozenset[str]()
     for row in read_lines(out):
         if "id" not in row:
             armed, fired = row["armed"], frozenset(row["fired"])
             continue
-        outcomes[f"{suite}: {row['id']}"] = row["outcome"]
-        details[f"{suite}: {row['id']}"] = row["details"]
+        test = f"{suite}: {row['id'].replace(str(lab.folder), '…')}"
+        outcomes[test], details[test] = row["outcome"], row["details"]
     return SuiteRun(outcomes=outcomes, details=details, armed=armed, fired=len(fired), used=fired)

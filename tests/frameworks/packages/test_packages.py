@@ -12,8 +12,8 @@ import pytest
 from tests.frameworks.explanations import Explanations, read_explanations
 from tests.frameworks.packages.__main__ import DIFFERENCES, choose, main
 from tests.frameworks.packages.comparison import Conditions, compare_suite, find_lost
-from tests.frameworks.packages.environments import RECORDERS, make_environment, modules_of, plant
-from tests.frameworks.packages.runs import SuiteRun
+from tests.frameworks.packages.environments import RECORDERS, Lab, make_environment, modules_of, plant
+from tests.frameworks.packages.runs import SuiteRun, read_run
 from tests.frameworks.packages.suites import RECIPES, read_suites
 from tests.frameworks.ways import METERED
 
@@ -141,6 +141,15 @@ def test_outcomes_of_every_kind_are_recorded(tmp_path):
         "(session)": "ended",
     }
     assert counts == {"armed": 0, "fired": []}
+
+
+def test_a_test_has_the_same_id_in_each_way(greenhouse, tmp_path):
+    for way in ("bare", "once"):
+        folder, out = tmp_path / way, tmp_path / "out"
+        out.write_text(json.dumps({"id": f"test_it[{folder}/tree/a.txt]", "outcome": "passed", "details": ""}) + "\n")
+        lab = Lab(suite=greenhouse, way=way, folder=folder, saturation=None, digests={})
+        run = read_run(out, lab, "ended", "")
+        assert run.outcomes == {"greenhouse: (process)": "ended", "greenhouse: test_it[…/tree/a.txt]": "passed"}
 
 
 def test_a_hook_that_went_away_without_a_count_is_found():
