@@ -320,6 +320,12 @@ def test_usage_without_uses(lab):
     assert lab.meterize("usage").out == f"No uses in {lab.spool}.\n"
 
 
+def test_usage_of_a_spool_that_is_not_there(lab, tmp_path):
+    ran = lab.meterize("usage", "--spool", tmp_path / "typo")
+    assert (ran.code, ran.out) == (2, "")
+    assert "no-spool" in ran.err
+
+
 def test_usage_of_a_damaged_spool(lab, metered):
     lab.use(f"{USE['irrigation']}use()", METERIZE_SUBJECT="x")
     [file] = lab.spool.glob("*.jsonl")

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from meterize.model.feature import Policy
 from meterize.model.report import Analysis
 
 from . import output
@@ -83,6 +84,8 @@ def show(found: Sequence[Analysis]) -> None:
     replaced = " (in the place of the plan that was there before)" if found[0].replaced else ""
     output.stdout().print(f"Plan: [bold]{escape(path)}[/]{replaced}", soft_wrap=True)
     output.say(f"[dim]Review it, then: meterize instrument {escape(shlex.quote(path))}[/]")
+    if any(each.plan.policy is Policy.ONCE for each in found):
+        output.say("[dim]Its policy is once: a process counts the first use. To count every use, add: --policy every[/]")
 
 
 def _show_feature(found: Analysis) -> None:

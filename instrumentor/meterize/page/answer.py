@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from meterize.model.feature import Charge
+from meterize.model.feature import Charge, Policy
 from meterize.model.page import Page, PageHook
 from meterize.model.plan import Fires
 
@@ -29,6 +29,7 @@ def answer(page: Page) -> Markup:
         element("p", "What exactly is charged for", class_="eyebrow"),
         element("h1", name(page.plan.feature), " in ", name(page.plan.distribution), " ", page.plan.version, id="answer"),
         _one_use(page),
+        _policy(page),
         element("dl", _figures(page), class_="figures"),
         _warnings(page),
     )
@@ -64,6 +65,14 @@ def _one_use(page: Page) -> Markup:
         element("p", feature, f" is counted each time one of these {len(page.hooks)} things happens:", class_="lead"),
         element("ol", *ways, class_="lead ways"),
     )
+
+
+def _policy(page: Page) -> Markup:
+    """What of that is counted, if not all."""
+    if page.plan.policy is not Policy.ONCE:
+        return Markup("")
+    said = "By this plan's policy, once, each process counts the first of them only. With the policy every, all are counted."
+    return element("p", said)
 
 
 def _figures(page: Page) -> list[Markup]:

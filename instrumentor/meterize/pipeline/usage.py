@@ -5,10 +5,20 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from meterize.errors import UsageError
 from meterize.spool import Usage, default_spool, read_uses
 
 
 def usage(spool: Path | None = None) -> tuple[Path, Usage]:
-    """The spool that was read (METERIZE_SPOOL, else under the XDG state folder) and what it holds."""
+    """The spool that was read (METERIZE_SPOOL, else under the XDG state folder) and what it holds.
+
+    Raises UsageError if a ``spool`` that was asked for is not there; the usual one comes with the first use.
+    """
     folder = default_spool(os.environ) if spool is None else spool
+    if spool is not None and not spool.is_dir():
+        raise UsageError(
+            f"there is no folder {spool}: that would read as if nobody had used anything",
+            slug="no-spool",
+            hint="Name the folder that metered processes write to (their METERIZE_SPOOL), or leave out --spool.",
+        )
     return folder, read_uses(folder)

@@ -25,6 +25,20 @@ def is_excluded(code: CodeId, patterns: Iterable[str]) -> bool:
     )
 
 
+def require_known(patterns: Iterable[str], codes: Iterable[CodeId]) -> None:
+    """Raise UsageError for a pattern of ``--exclude`` that names nothing among all ``codes`` of the package."""
+    known = sorted(codes)
+    for pattern in patterns:
+        if not any(is_excluded(code, [pattern]) for code in known):
+            names = dict.fromkeys(name for code in known for name in (code.module, names_of(code)[1]))
+            raise UsageError(
+                f"--exclude {pattern}: the package has nothing of that name",
+                slug="exclude-unknown",
+                hint="Name a module, or a function as module:qualname; * stands for anything.",
+                details=tuple(get_close_matches(pattern, names, n=5, cutoff=0.5)),
+            )
+
+
 def files_of(spots: Iterable[str], files: Iterable[str]) -> tuple[str, ...]:
     """The files of the modules that ``spots`` name, of those given. Raises UsageError for a spot that names nothing."""
     modules = {_parse(spot)[0].partition(":")[0] for spot in spots}

@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from meterize.model.feature import Charge
+from meterize.model.feature import Charge, Policy
 from meterize.model.own_files import PAGE_BEGINS
 from meterize.model.page import Page
 from meterize.model.plan import Fires
@@ -111,6 +111,12 @@ def test_the_answer(page: Page) -> None:
     assert "each time a call of shop.basket:pay has succeeded: it gets as far as line 2" in words(success)
     several = replace(page, hooks=(page.hooks[0], replace(page.hooks[0], number=2)))
     assert "each time one of these 2 things happens" in words(several)
+
+
+def test_the_policy_is_said_where_not_all_uses_are_counted(page: Page) -> None:
+    said = "each process counts the first of them only"
+    assert said in words(replace(page, plan=replace(page.plan, policy=Policy.ONCE)))
+    assert said not in words(replace(page, plan=replace(page.plan, policy=Policy.EVERY)))
 
 
 def test_how_often(page: Page) -> None:

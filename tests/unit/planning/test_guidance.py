@@ -6,7 +6,7 @@ import pytest
 
 from meterize.errors import UsageError
 from meterize.model.code import CodeId
-from meterize.planning import files_of, find_named, is_excluded
+from meterize.planning import files_of, find_named, is_excluded, require_known
 
 SOURCE = """
     class Store:
@@ -133,3 +133,15 @@ def test_the_files_of_named_modules() -> None:
 )
 def test_what_packages_ship_for_tests(file, expected) -> None:
     assert CodeId(file=file, qualname="f", first_line=1).supports_tests is expected
+
+
+def test_a_pattern_that_names_nothing_is_refused_with_what_is_like_it() -> None:
+    codes = [
+        CodeId(file="pkg/footnotes.py", qualname="parse", first_line=1),
+        CodeId(file="pkg/m.py", qualname="f", first_line=1),
+    ]
+    require_known(["pkg.footnotes", "pkg.*:f", "pkg/m.py:f"], codes)
+    with pytest.raises(UsageError) as caught:
+        require_known(["pkg.m", "pkg.footnots"], codes)
+    assert caught.value.slug == "exclude-unknown"
+    assert "pkg.footnotes" in caught.value.details

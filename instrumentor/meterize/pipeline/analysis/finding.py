@@ -28,6 +28,7 @@ from meterize.planning import (
     find_named,
     is_excluded,
     name_candidates,
+    require_known,
 )
 from meterize.refining import Refinement, doubt, explain
 from meterize.slicing import select_tests, slice_feature
@@ -72,6 +73,8 @@ def find_feature(
     """
     feature_slice = slice_feature(runs["with"], runs["without"])  # refuses swapped or equal runs: no sorting can mend those
     named = _named_graphs(feature, package, graphs)
+    if feature.guidance.exclude:
+        require_known(feature.guidance.exclude, (code for file in package.modules for code in graphs.code.codes(file)))
     spots = [find_named(spot, named) for spot in feature.guidance.at]
     readers = Readers(graphs.code)
     eligible = _eligible(graphs.of(runs["with"]), feature, readers)
