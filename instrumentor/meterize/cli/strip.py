@@ -33,7 +33,7 @@ def strip(target: Target, package: str | None, everything: bool, as_json: bool) 
       meterize strip tablib
     """
     if everything == (package is not None):
-        raise click.UsageError("name a PACKAGE, or give --all")
+        raise click.UsageError("give either a PACKAGE or --all")
     reports = strip_all(target=target) if package is None else (take_out(package, target=target),)
     if as_json:
         output.print_json({"packages": [as_mapping(report) for report in reports]})

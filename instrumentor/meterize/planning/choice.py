@@ -83,7 +83,7 @@ def choose_hook_points(
     return Choice(
         hook_points=hook_points,
         alternatives=list_alternatives([*own, *candidates] if named else candidates, chosen, count, most),
-        warnings=warn(chosen, executed_tests),
+        warnings=warn(chosen, candidates, executed_tests),
         uncovered=_named(executed_tests, ~reduce(or_, (candidate.noticed for candidate in chosen))),
     )
 

@@ -68,10 +68,10 @@ def _each(count: int) -> str:
     return "one test" if count == 1 else f"each of {count} tests"
 
 
-def warn(chosen: Sequence[Candidate], tests: Sequence[str]) -> tuple[str, ...]:
-    """What a reviewer must know about the chosen candidates."""
+def warn(chosen: Sequence[Candidate], others: Sequence[Candidate], tests: Sequence[str]) -> tuple[str, ...]:
+    """What a reviewer must know about the chosen candidates; ``others`` are all that there are."""
     return (
-        *_strangers(chosen, tests),
+        *_strangers(chosen, others, tests),
         *_failures(chosen, tests),
         *_several(chosen, tests),
         *_overlaps(chosen, tests),
@@ -117,9 +117,12 @@ def hardly_unique(chosen: Sequence[Candidate], tests: Sequence[str]) -> NothingF
     )
 
 
-def _strangers(chosen: Sequence[Candidate], tests: Sequence[str]) -> Iterator[str]:
-    strangers = _names(tests, ~reduce(or_, (candidate.tests for candidate in chosen)))
-    if strangers:
+def _strangers(chosen: Sequence[Candidate], others: Sequence[Candidate], tests: Sequence[str]) -> Iterator[str]:
+    noticed = reduce(or_, (candidate.tests for candidate in chosen))
+    own = reduce(or_, (candidate.tests for candidate in others), 0)
+    if missed := _names(tests, own & ~noticed):
+        yield f"{_who(len(missed), len(tests), 'passes', 'pass')} no hook, though other places notice them: {_some(missed)}."
+    if strangers := _names(tests, ~(noticed | own)):
         yield (
             f"{_who(len(strangers), len(tests), 'runs', 'run')} nothing that is the feature's own, so that no hook can notice"
             f" them: {_some(strangers)}. Do they use the feature? Else leave them out of --with."

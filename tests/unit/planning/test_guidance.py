@@ -145,3 +145,10 @@ def test_a_pattern_that_names_nothing_is_refused_with_what_is_like_it() -> None:
         require_known(["pkg.m", "pkg.footnots"], codes)
     assert caught.value.slug == "exclude-unknown"
     assert "pkg.footnotes" in caught.value.details
+
+
+def test_who_passes_another_place_only_is_no_stranger(package) -> None:
+    """A place that is named may miss tests that run the feature's own code."""
+    source = "def a(x):\n    return x + 1\n\n\ndef b(x):\n    return a(x) * 2\n"
+    choice = package(source).choose({"one": "a(1)", "two": "b(2)"}, {"rest": "1"}, at=["package.module:b"])
+    assert choice.warnings == ("1 of 2 feature tests passes no hook, though other places notice them: one.",)
