@@ -123,8 +123,8 @@ def _show_feature(found: Analysis) -> None:
 
 def _functions_table(found: Analysis) -> Table:
     table = Table(title="Functions that hold the feature's own code", title_justify="left")
-    table.add_column("function")
-    table.add_column("file", style="dim")
+    table.add_column("function", overflow="fold")  # a name that is cut cannot be copied
+    table.add_column("file", style="dim", overflow="fold")
     table.add_column("own / all", justify="right")
     table.add_column("")
     for function in found.functions[:SHOWN_FUNCTIONS]:
@@ -140,8 +140,8 @@ def _functions_table(found: Analysis) -> Table:
 def _points_table(found: Analysis) -> Table:
     total = len(found.plan.selection.feature_tests)
     table = Table(title="Hook points: where one use is noticed", title_justify="left")
-    table.add_column("hook", style="bold magenta")
-    table.add_column("place")
+    table.add_column("hook", style="bold magenta", overflow="fold")
+    table.add_column("place", overflow="fold")
     table.add_column("covers", justify="right")
     table.add_column("why")
     for point in found.plan.hook_points:

@@ -98,7 +98,11 @@ class Reporter:
             self._display.stop_task(self._tasks[stage])
             return
         self._seen[stage] += 1
-        self._display.update(self._tasks[stage], description=f"{escape(stage)}: {self._seen[stage]}", at=escape(message[-80:]))
+        # The end of a test's id says most; a longer one would squeeze the stage's name.
+        room = min(80, max(20, self._display.console.width - len(stage) - 24))
+        self._display.update(
+            self._tasks[stage], description=f"{escape(stage)}: {self._seen[stage]}", at=escape(message[-room:])
+        )
 
     def close(self) -> None:
         """Clear the screen for something else."""
