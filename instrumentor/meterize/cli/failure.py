@@ -69,7 +69,11 @@ def _show(error: MeterizeError, *, as_json: bool) -> int:
 def _usage_error(error: click.ClickException) -> UsageError:
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "meterize"
-    return UsageError(error.format_message(), slug="usage", hint=f"`{command} --help` shows what it takes, with an example.")
+    hint = f"`{command} --help` shows what it takes, with an example."
+    if isinstance(error, click.NoSuchOption) and error.option_name == "--python":
+        whole, _, name = command.partition(" ")
+        hint = f"It goes before the command: `{whole} --python PATH {name} …`."
+    return UsageError(error.format_message(), slug="usage", hint=hint)
 
 
 def _disk_full(error: Exception) -> TargetError:

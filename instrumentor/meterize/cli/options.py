@@ -13,7 +13,7 @@ from meterize.model.running import Running
 
 
 class _Seconds(click.FloatRange):
-    name = "seconds"
+    name = "number of seconds"
 
     def __init__(self) -> None:
         super().__init__(min=0, min_open=True)

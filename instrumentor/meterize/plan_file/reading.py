@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from glob import escape
 from pathlib import Path
 from typing import Final
 
 from meterize.errors import UsageError
+from meterize.model.enumeration import first_few
 from meterize.model.feature import Charge, Policy
 from meterize.model.plan import PLAN_SCHEMA, HookPlan, Selection, Side
 
@@ -16,6 +18,7 @@ from .tables import Format, Table, read_table
 from .writing import MAX_BYTES
 
 _ANALYZE: Final = "Make a new plan with `meterize analyze`."
+_SHOWN: Final = 4
 
 
 def _missing(what: str) -> UsageError:
@@ -35,6 +38,10 @@ def read_plans(path: Path) -> tuple[HookPlan, ...]:
 
     Raises UsageError: ``plan-not-found``, ``plan-invalid`` (which key, what was expected) or ``plan-wrong-schema``.
     """
+    if not path.exists() and (near := sorted(path.parent.glob(f"{escape(path.name)}*.plan.toml"))):
+        raise UsageError(
+            f"no plan at {path}", slug="plan-not-found", hint=f"Did you mean {first_few([str(one) for one in near], _SHOWN)}?"
+        )
     table = read_table(path, _FORMAT)
     schema = table.number("schema", least=1)
     if schema != PLAN_SCHEMA:
