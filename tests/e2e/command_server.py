@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -17,7 +18,10 @@ if __name__ == "__main__":
     sys.path[:] = lent + target_path
     sys.modules["meterize_hooks"] = None  # as the command line's main() does
 
-    from meterize.cli.app import run
+    from meterize.cli.app import COMMANDS, run
+
+    for name in COMMANDS:  # once, for all the children
+        import_module(f"meterize.cli.{name}")
 
 
 def child(command):

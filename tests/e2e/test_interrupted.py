@@ -142,7 +142,9 @@ def struck(lab):
     lab.use("pass")
 
 
-@pytest.mark.parametrize("module", ["click", "rich.console", "meterize.pipeline.analysis.analyze", "meterize.cli.app"])
+@pytest.mark.parametrize(
+    "module", ["click", "rich.console", "meterize.pipeline.target", "meterize.pipeline.status", "meterize.cli.app"]
+)
 @pytest.mark.usefixtures("struck")
 def test_while_the_tool_is_being_imported(lab, module):
     before = lab.tree()

@@ -83,9 +83,9 @@ def show(found: Sequence[Analysis]) -> None:
     path = str(found[0].plan_path)
     replaced = " (in the place of the plan that was there before)" if found[0].replaced else ""
     output.stdout().print(f"Plan: [bold]{escape(path)}[/]{replaced}", soft_wrap=True)
-    output.say(f"[dim]Review it, then: meterize instrument {escape(shlex.quote(path))}[/]")
-    if any(each.plan.policy is Policy.ONCE for each in found):
-        output.say("[dim]Its policy is once: a process counts the first use. To count every use, add: --policy every[/]")
+    is_once = any(each.plan.policy is Policy.ONCE for each in found)
+    counted = " (policy once: counts a process's first use; --policy every: each)" * is_once
+    output.say(f"[dim]Review it, then: meterize instrument {escape(shlex.quote(path))}{counted}[/]")
 
 
 def _show_feature(found: Analysis) -> None:

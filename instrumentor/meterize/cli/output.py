@@ -59,7 +59,7 @@ def stderr() -> Console:
 
 def say(message: str) -> None:
     """One line for people, with markup, to stderr."""
-    stderr().print(message)
+    stderr().print(message, soft_wrap=True)
 
 
 def print_json(answer: Mapping[str, Any]) -> None:
