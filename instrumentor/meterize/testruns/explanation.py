@@ -53,7 +53,10 @@ def require_success(session: Session, tests: Tests, *, allow_failures: bool = Fa
     hardly_any = few and code == _TESTS_FAILED and len(failed) * _HARDLY_ANY <= outcomes.total()
     if hardly_any or (allow_failures and few and code > 0):
         return (f"{len(failed)} of {outcomes.total()} tests failed and prove nothing: {names}. It was {session.command}",)
-    hint = "Make the command pass by hand first, in the target's environment; failing tests say nothing about a feature."
+    hint = (
+        f"Make the command pass by hand first, in the target's environment and in {session.cwd} (--cwd);"
+        " failing tests say nothing about a feature."
+    )
     if code in {_NOT_FOUND, _NOT_EXECUTABLE}:
         hint = "The shell did not find or could not start a program of the command; its folder may be missing in PATH."
     elif few and not allow_failures:

@@ -22,9 +22,10 @@ class Stopped(Exception):  # noqa: N818  # nothing is wrong
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """How a command ended and what its processes wrote."""
+    """How a command, which ran in ``cwd``, ended and what its processes wrote."""
 
     command: str
+    cwd: Path
     finished: Finished
     journals: Journals
 
@@ -69,4 +70,4 @@ def run_session(
         variables = build_variables(environment, data, spool, programs)
         finished = run_command(keep_path(command), cwd=cwd, variables=variables, timeout=timeout, on_poll=poll)
         journals.read_rest()
-        return Session(command=command, finished=finished, journals=journals)
+        return Session(command=command, cwd=cwd, finished=finished, journals=journals)
