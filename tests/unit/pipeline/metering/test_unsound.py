@@ -7,6 +7,7 @@ from types import CodeType
 
 import pytest
 
+from meterize import rewriting
 from meterize.cpython.identity import code_digest, code_id, walk
 from meterize.cpython.legality import hook_offsets
 from meterize.cpython.versions import HAS_MONITORING
@@ -71,7 +72,7 @@ def test_a_bad_rewrite_is_an_error(code, metered, monkeypatch):
 
 @pytest.mark.skipif(HAS_MONITORING, reason="from 3.12 on there are no probes")
 def test_a_bad_probe_is_an_error(code, monkeypatch):
-    real = probes.probe_module
-    monkeypatch.setattr(probes, "probe_module", lambda *given: (without_a_line(real(*given)[0]), ()))
+    real = rewriting.probe_module
+    monkeypatch.setattr(rewriting, "probe_module", lambda *given: (without_a_line(real(*given)[0]), ()))
     with pytest.raises(UnsoundRewrite, match="sell would not be sound"), probes.probe_build(code):
         pass
