@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from meterize.errors import TargetError
+from meterize.model.own_files import VERDICT_ENDS
 from meterize.model.verdict import ProvenFile
 
 EVIDENCE_SCHEMA: Final = 1
@@ -44,7 +45,7 @@ class Proof:
 def evidence_file(plan: Path) -> Path:
     """Where the evidence for a plan lies: beside it, as ``NAME.verdict.json`` for ``NAME.toml``."""
     plan = plan.resolve()
-    return plan.with_name(f"{plan.name.removesuffix('.toml')}.verdict.json")
+    return plan.with_name(plan.name.removesuffix(".toml") + VERDICT_ENDS)
 
 
 def require_place(path: Path, plan: Path) -> Path:

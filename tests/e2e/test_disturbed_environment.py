@@ -320,6 +320,14 @@ class TestAnotherUser:
         assert done.returncode == 0, done
         assert uses(lab) == 1
 
+    def test_may_not_look_at_a_spool(self, lab, quick, let_in, nobody):
+        let_in(lab)
+        hidden = lab.root / "hidden"
+        hidden.mkdir(mode=0o700)
+        ran = quick("usage", "--spool", hidden / "spool", user=nobody)
+        assert ran.code == 0, ran
+        assert "cannot be read" in ran.err
+
     def test_instruments_their_own(self, lab, quick, plan, let_in, nobody, snapshot_of):
         assert quick("strip", "--all").code == 0
         path = plan("forecast")

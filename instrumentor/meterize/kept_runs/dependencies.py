@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from meterize.model.own_files import is_own
+from meterize.model.own_files import VERDICT_ENDS, is_own
 from meterize.model.package import Package
 
 _WHOLE_BYTES: Final = 4 * 1024 * 1024
@@ -27,7 +27,7 @@ _SKIPPED_FOLDERS: Final = frozenset({
     ".git", ".hg", ".svn", "__pycache__", ".pytest_cache", ".hypothesis", ".mypy_cache", ".ruff_cache", ".tox", ".nox",
     ".benchmarks", "node_modules", "htmlcov",
 })  # fmt: skip
-_SKIPPED_ENDINGS: Final = (".pyc", ".pyo", ".verdict.json")
+_SKIPPED_ENDINGS: Final = (".pyc", ".pyo", VERDICT_ENDS)
 _SKIPPED_BEGINNINGS: Final = (".coverage",)
 _PASSING: Final = frozenset({
     "PWD", "OLDPWD", "SHLVL", "_", "COLUMNS", "LINES", "WINDOWID", "PYTEST_CURRENT_TEST", "TMUX", "TMUX_PANE", "STY", "PPID",

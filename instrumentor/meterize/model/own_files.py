@@ -9,6 +9,9 @@ PAGE_BEGINS: Final = b"<!doctype html>\n<!-- A page of meterize"
 DATA_BEGINS: Final = b"SQLite format 3\0"
 """Of a coverage.py data file, as of every database of SQLite (sqlite.org, database file format)."""
 
+VERDICT_ENDS: Final = ".verdict.json"
+"""Evidence is JSON, and begins as any: it goes by its name."""
+
 _COVERAGE_TABLE: Final = b"CREATE TABLE coverage_schema"
 _FIRST_PAGE: Final = 4096
 """Bytes; SQLite keeps its schema there."""

@@ -15,10 +15,21 @@ def usage(spool: Path | None = None) -> tuple[Path, Usage]:
     Raises UsageError if a ``spool`` that was asked for is not there; the usual one comes with the first use.
     """
     folder = default_spool(os.environ) if spool is None else spool
-    if spool is not None and not spool.is_dir():
+    if spool is not None and _is_missing(spool):
         raise UsageError(
             f"there is no folder {spool}: that would read as if nobody had used anything",
             slug="no-spool",
             hint="Name the folder that metered processes write to (their METERIZE_SPOOL), or leave out --spool.",
         )
     return folder, read_uses(folder)
+
+
+def _is_missing(folder: Path) -> bool:
+    """Not so where it cannot be looked at: what reads it says that."""
+    try:
+        folder.stat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        pass
+    return False

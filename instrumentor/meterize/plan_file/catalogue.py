@@ -35,7 +35,7 @@ def read_catalogue(path: Path) -> Catalogue:
     return Catalogue(entries=entries, rest=rest)
 
 
-def _missing(what: str) -> UsageError:
+def _missing(what: str, _path: Path) -> UsageError:
     return UsageError(what, slug="features-not-found", hint=_EXAMPLE)
 
 

@@ -21,8 +21,11 @@ _ANALYZE: Final = "Make a new plan with `meterize analyze`."
 _SHOWN: Final = 4
 
 
-def _missing(what: str) -> UsageError:
-    return UsageError(what, slug="plan-not-found", hint=_ANALYZE)
+def _missing(what: str, path: Path) -> UsageError:
+    """With the plans whose names begin so: of a package, its name may have been given."""
+    near = sorted(map(str, path.parent.glob(f"{escape(path.name)}*.plan.toml")))
+    hint = f"Did you mean {first_few(near, _SHOWN)}?" if near else _ANALYZE
+    return UsageError(what, slug="plan-not-found", hint=hint)
 
 
 def _invalid(what: str) -> UsageError:
@@ -38,10 +41,6 @@ def read_plans(path: Path) -> tuple[HookPlan, ...]:
 
     Raises UsageError: ``plan-not-found``, ``plan-invalid`` (which key, what was expected) or ``plan-wrong-schema``.
     """
-    if not path.exists() and (near := sorted(path.parent.glob(f"{escape(path.name)}*.plan.toml"))):
-        raise UsageError(
-            f"no plan at {path}", slug="plan-not-found", hint=f"Did you mean {first_few([str(one) for one in near], _SHOWN)}?"
-        )
     table = read_table(path, _FORMAT)
     schema = table.number("schema", least=1)
     if schema != PLAN_SCHEMA:

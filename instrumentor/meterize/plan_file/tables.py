@@ -22,7 +22,7 @@ class Format:
 
     name: str
     max_bytes: int
-    missing: Callable[[str], UsageError]
+    missing: Callable[[str, Path], UsageError]
     invalid: Callable[[str], UsageError]
 
 
@@ -32,7 +32,7 @@ def read_table(path: Path, form: Format) -> Table:
         with path.open("rb") as file:
             content = file.read(form.max_bytes + 1)
     except FileNotFoundError as error:
-        raise form.missing(f"no {form.name} at {path}") from error
+        raise form.missing(f"no {form.name} at {path}", path) from error
     except OSError as error:
         raise form.invalid(f"{path}: cannot be read: {error.strerror or error}") from error
     if len(content) > form.max_bytes:
