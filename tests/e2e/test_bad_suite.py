@@ -256,6 +256,17 @@ def test_odd_feature_names_all_the_way(lab, quick, rest, plan_text, name):
     assert quick("strip", "greenhouse").code == 0
 
 
+@pytest.mark.parametrize(
+    ("option", "place", "slug"),
+    [("--at", "greenhouse.irrigation:plan_waterin", "at-unknown"), ("--exclude", "greenhouse.irigation", "exclude-unknown")],
+)
+def test_places_that_the_package_does_not_have(lab, quick, option, place, slug):
+    """Said before the suites run: here they would fail."""
+    before = lab.tree()
+    ran = quick("analyze", "greenhouse", "--feature", "x", "--with", "false", "--without", "false", option, place)
+    lab.refused(ran, 2, slug, "greenhouse.irrigation", before=before)
+
+
 def test_places_for_the_plan_that_cannot_be(lab, quick, rest):
     """Said before the suites run: here they would fail."""
     (lab.work / "text").write_text("my notes")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shlex
+
 import pytest
 
 USE = {
@@ -80,6 +83,24 @@ def test_changed_code_is_refused_with_a_list(lab, plan, upgrade):
         lab.refused(
             ran, 4, "plan-out-of-date", "changed between 1.0.0 and 1.1.0", "plan_watering", "meterize analyze", before=before
         )
+
+
+def test_the_advice_for_changed_code_makes_the_same_plan_of_the_new_code(lab, upgrade):
+    path = lab.work / "a plan.toml"
+    said = ["--at", "greenhouse.irrigation:plan_watering", "--exclude", "greenhouse.forecast:*", "--max-hooks", "2"]
+    suites = ["--with", "python -m unittest test_irrigation", "--without", "python -m unittest test_climate"]
+    ran = lab.meterize("analyze", "greenhouse", "--feature", "water", *suites, "--cwd", lab.suite, "--plan", path, *said)
+    assert ran.code == 0, ran
+    upgrade(irrigation=other_water)
+    refused = lab.meterize("instrument", path, "--json")
+    [tool, *advised] = shlex.split(json.loads(refused.out)["error"]["hint"].partition("in the plan: ")[2])
+    assert tool == "meterize"
+    before = path.read_text()
+    ran = lab.meterize(*advised)
+    assert ran.code == 0, ran
+    changed = {line.partition(" = ")[0] for line in set(before.splitlines()) ^ set(path.read_text().splitlines())}
+    assert {"version", "digest"} <= changed <= {"version", "digest", "why", "union", "intersection"}
+    assert lab.meterize("instrument", path).code == 0
 
 
 def test_a_module_that_is_gone(lab, plan, upgrade):

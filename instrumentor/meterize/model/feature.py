@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Final
 
 
 class Charge(StrEnum):
@@ -35,6 +36,9 @@ class Guidance:
     max_hooks: int | None = None
 
 
+NO_GUIDANCE: Final = Guidance()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feature:
     """A feature and the two shell commands whose difference it is; both run in ``cwd``."""
@@ -44,4 +48,4 @@ class Feature:
     without_command: str
     cwd: Path
     charge: Charge = Charge.ON_ENTRY
-    guidance: Guidance = Guidance()
+    guidance: Guidance = NO_GUIDANCE

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from .code import CodeId
-from .feature import Charge, Policy
+from .feature import NO_GUIDANCE, Charge, Guidance, Policy
 
 PLAN_SCHEMA = 2
 
@@ -74,6 +74,11 @@ class Selection:
     moved_to_rest: tuple[str, ...] = ()
     outside: Side = Side.REST
 
+    @property
+    def is_mended(self) -> bool:
+        """Whether anything stands where the user's commands did not put it."""
+        return bool(self.moved_to_feature or self.moved_to_rest) or self.outside is Side.FEATURE
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HookPlan:
@@ -82,7 +87,7 @@ class HookPlan:
     ``interpreter`` is ``sys.implementation.cache_tag``: offsets hold for that bytecode only. ``slice_functions`` are the
     functions that own unique code, largest first, as ``file:qualname``. ``alternatives`` are the runners-up, best first.
     ``against`` names the other features of the package, in the same file, whose tests are the rest too, besides those of
-    ``without_command`` (which is empty if they are all the rest there is).
+    ``without_command`` (which is empty if they are all the rest there is). ``guidance`` is what the user said of the choice.
     """
 
     package: str
@@ -102,4 +107,5 @@ class HookPlan:
     hook_points: tuple[HookPoint, ...]
     alternatives: tuple[Alternative, ...] = ()
     against: tuple[str, ...] = ()
+    guidance: Guidance = NO_GUIDANCE
     warnings: tuple[str, ...] = ()

@@ -7,8 +7,9 @@ from typing import Final
 
 from meterize.errors import UsageError
 from meterize.model.catalogue import Catalogue, Entry, Rest
-from meterize.model.feature import Charge, Feature, Guidance, Policy
+from meterize.model.feature import Charge, Feature, Policy
 
+from .places import read_guidance
 from .tables import Format, Table, read_table
 
 _MAX_BYTES: Final = 1024 * 1024
@@ -53,18 +54,13 @@ def _rest(table: Table, folder: Path) -> Rest:
 
 
 def _entry(name: str, table: Table, folder: Path) -> Entry:
-    guidance = Guidance(
-        at=table.texts("at") if table.has("at") else (),
-        exclude=table.texts("exclude") if table.has("exclude") else (),
-        max_hooks=table.number("max_hooks", least=1) if table.has("max_hooks") else None,
-    )
     feature = Feature(
         name=name,
         with_command=table.text("with"),
         without_command=table.text("without") if table.has("without") else "",
         cwd=_cwd(table, folder),
         charge=Charge(table.one_of("charge", Charge)) if table.has("charge") else Charge.ON_ENTRY,
-        guidance=guidance,
+        guidance=read_guidance(table),
     )
     entry = Entry(
         feature=feature,

@@ -1,4 +1,4 @@
-"""Owns how the places in a plan are read: hook points, and the alternatives that were not chosen."""
+"""Owns how places are read: hook points, the alternatives that were not chosen, and what the user said of the choice."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from meterize.model.code import CodeId
+from meterize.model.feature import Guidance
 from meterize.model.plan import Alternative, Fires, HookPoint
 
 from .tables import Table
@@ -34,6 +35,15 @@ def read_alternative(table: Table) -> Alternative:
     )
     table.refuse_leftovers()
     return alternative
+
+
+def read_guidance(table: Table) -> Guidance:
+    """What the user said of the choice: keys of a feature's table, none of which is needed. Raises the format's UsageError."""
+    return Guidance(
+        at=table.texts("at") if table.has("at") else (),
+        exclude=table.texts("exclude") if table.has("exclude") else (),
+        max_hooks=table.number("max_hooks", least=1) if table.has("max_hooks") else None,
+    )
 
 
 def require_known(table: Table, key: str, tests: tuple[str, ...], known: frozenset[str]) -> None:

@@ -13,7 +13,7 @@ from meterize.model.enumeration import first_few
 from meterize.model.feature import Charge, Policy
 from meterize.model.plan import PLAN_SCHEMA, HookPlan, Selection, Side
 
-from .places import read_alternative, read_hook_points, require_known
+from .places import read_alternative, read_guidance, read_hook_points, require_known
 from .tables import Format, Table, read_table
 from .writing import MAX_BYTES
 
@@ -104,6 +104,7 @@ def _plan(table: Table, interpreter: str, path: Path) -> HookPlan:
         hook_points=read_hook_points(table.tables("hook_point"), feature_tests),
         alternatives=tuple(read_alternative(each) for each in table.tables("alternative", least=0)),
         against=against,
+        guidance=read_guidance(table),
         warnings=table.texts("warnings"),
     )
     for used in (table, selection_table, slice_table):

@@ -15,6 +15,7 @@ from typing import Final
 
 from meterize.errors import InternalError, TargetError, UsageError
 from meterize.model.code import CodeId
+from meterize.model.feature import Guidance
 from meterize.model.plan import PLAN_SCHEMA, Alternative, HookPlan, HookPoint, Selection
 
 MAX_BYTES: Final = 32 * 1024 * 1024
@@ -49,6 +50,10 @@ _OUTSIDE: Final = """\
 
 _AGAINST: Final = """\
 # The tests of these features, below or above, are the rest too.
+"""
+
+_GUIDANCE: Final = """\
+# What the user said of the choice (--at, --exclude, --max-hooks).
 """
 
 _SHORT_ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
@@ -164,6 +169,7 @@ def _feature(plan: HookPlan) -> Iterator[str]:
         yield f"{key} = {_quote(text)}\n"
     if plan.against:
         yield _AGAINST + _list("against", plan.against)
+    yield from _guidance(plan.guidance)
     yield _list("warnings", plan.warnings)
     yield f"{_SLICE}intersection = {plan.intersection}\nunion = {plan.union}\n"
     yield _list("functions", plan.slice_functions)
@@ -178,6 +184,14 @@ def _feature(plan: HookPlan) -> Iterator[str]:
     yield _list("moved_to_feature", plan.selection.moved_to_feature)
     yield _list("moved_to_rest", plan.selection.moved_to_rest)
     yield f"{_OUTSIDE}outside = {_quote(plan.selection.outside.value)}\n"
+
+
+def _guidance(guidance: Guidance) -> Iterator[str]:
+    lines = _list("at", guidance.at) if guidance.at else ""
+    lines += _list("exclude", guidance.exclude) if guidance.exclude else ""
+    lines += f"max_hooks = {guidance.max_hooks}\n" if guidance.max_hooks is not None else ""
+    if lines:
+        yield _GUIDANCE + lines
 
 
 def _hook_point(point: HookPoint) -> Iterator[str]:

@@ -18,11 +18,19 @@ _MOST: Final = 5
 def list_alternatives(
     candidates: Sequence[Candidate], chosen: Sequence[Candidate], tests: int, most: int
 ) -> tuple[Alternative, ...]:
-    """The best places in other functions than the chosen ones, those that most feature tests pass first."""
+    """The best places in other functions than the chosen ones: those that most feature tests pass first, then those that count
+    each use once, then those that most of the feature's code lies behind."""
     taken = {candidate.graph.code for candidate in chosen}
     found: list[Alternative] = []
     for candidate in sorted(
-        candidates, key=lambda candidate: (-candidate.tests.bit_count(), candidate.cost(most), candidate.order)
+        candidates,
+        key=lambda candidate: (
+            -candidate.tests.bit_count(),
+            candidate.miscounts,
+            -candidate.reaches,
+            candidate.cost(most),
+            candidate.order,
+        ),
     ):
         code = candidate.graph.code
         if code in taken or code.obscurity >= NAMELESS:

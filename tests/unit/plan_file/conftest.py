@@ -13,7 +13,7 @@ import pytest
 from hypothesis import strategies as st
 
 from meterize.model.code import CodeId
-from meterize.model.feature import Charge, Policy
+from meterize.model.feature import Charge, Guidance, Policy
 from meterize.model.plan import Alternative, Fires, HookPlan, HookPoint, Selection, Side
 
 CODE = CodeId(file="tablib/formats/_xlsx.py", qualname="XLSXFormat.export_set", first_line=42)
@@ -63,6 +63,7 @@ XLSX = HookPlan(
     ),
     alternatives=(Alternative(code=CODE, line=42, feature_tests=2, rest_tests=0, why_not="The import passes it too."),),
     against=("csv",),
+    guidance=Guidance(at=("tablib.core:Dataset:7",), exclude=('tablib."é"',), max_hooks=3),
     warnings=("one", "two\ttabs"),
 )
 CSV = dataclasses.replace(
@@ -74,6 +75,7 @@ CSV = dataclasses.replace(
     hook_points=(dataclasses.replace(XLSX.hook_points[0], id="tablib/csv/1", offset=6),),
     alternatives=(),
     against=("xlsx",),
+    guidance=Guidance(),
 )
 WORKBOOK = dataclasses.replace(CSV, package="openpyxl", distribution="OpenPyXL", version="3.1", without_command="w", against=())
 

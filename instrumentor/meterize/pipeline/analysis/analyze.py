@@ -23,7 +23,7 @@ from meterize.plan_file import write_plans
 from meterize.refining import Refinement, explain
 from meterize.testruns import save_coverage
 
-from .finding import Finding, find_feature
+from .finding import Finding, check_guidance, find_feature
 from .imports import imports_of
 from .suites import AS_USUAL, run_suites
 from .view import slice_functions
@@ -56,12 +56,13 @@ def analyze(
     path = plan_path or Path(f"{package.import_name}.{feature.name}.plan.toml")
     is_replaced = require_places(path, data_path, [page_path] if page_path else [])
     code = PackageCode(package)
+    graphs = Graphs(code)
+    check_guidance(package, feature, graphs)
     runs = run_suites(package, code, feature, target, timeout, progress, running)
     if data_path is not None:
         save_coverage(runs, package, data_path)
     if progress is not None:
         progress("slice", "taking the difference")
-    graphs = Graphs(code)
     imports = imports_of(package, code, feature.cwd, target, timeout, progress, running)
     finding = find_feature(package, feature, runs, graphs, accept, imports)
     write_plans((finding.plan,), path)

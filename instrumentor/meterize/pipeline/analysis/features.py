@@ -27,7 +27,7 @@ from meterize.refining import Refinement
 from meterize.testruns import save_coverage
 
 from .analyze import refuse_metered, report, require_places
-from .finding import Finding, find_feature
+from .finding import Finding, check_guidance, find_feature
 from .imports import ImportAlone, imports_of
 from .merging import leave_out, merge
 from .suites import AS_USUAL, Suite, run_all
@@ -63,6 +63,9 @@ def analyze_features(
     is_replaced = require_places(path, data_path, list(pages.values()))
     if data_path is not None and len(groups) > 1:
         raise _data_of_several(len(groups))
+    for group in groups:
+        for entry in group.entries:
+            check_guidance(group.package, entry.feature, group.graphs)
     findings: dict[str, Finding] = {}
     failures: dict[str, MeterizeError] = {}
     for group in groups:

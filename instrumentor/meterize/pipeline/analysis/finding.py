@@ -57,6 +57,16 @@ class Finding:
     refinement: Refinement | None
 
 
+def check_guidance(package: Package, feature: Feature, graphs: Graphs) -> None:
+    """Raise UsageError for what the user says of places that the package does not have: before its tests are run."""
+    guidance = feature.guidance
+    if guidance.exclude:
+        require_known(guidance.exclude, (code for file in package.modules for code in graphs.code.codes(file)))
+    named = _named_graphs(feature, package, graphs)
+    for spot in guidance.at:
+        find_named(spot, named)
+
+
 def find_feature(
     package: Package,
     feature: Feature,
@@ -73,8 +83,6 @@ def find_feature(
     """
     feature_slice = slice_feature(runs["with"], runs["without"])  # refuses swapped or equal runs: no sorting can mend those
     named = _named_graphs(feature, package, graphs)
-    if feature.guidance.exclude:
-        require_known(feature.guidance.exclude, (code for file in package.modules for code in graphs.code.codes(file)))
     spots = [find_named(spot, named) for spot in feature.guidance.at]
     readers = Readers(graphs.code)
     eligible = _eligible(graphs.of(runs["with"]), feature, readers)
@@ -210,6 +218,7 @@ def _plan(
         slice_functions=tuple(dict.fromkeys(f"{name.file}:{name.qualname}" for name, _ in by_size)),
         hook_points=choice.hook_points,
         alternatives=choice.alternatives,
+        guidance=feature.guidance,
         warnings=tuple(dict.fromkeys((*collection_warnings, *advice, *choice.warnings))),
     )
 

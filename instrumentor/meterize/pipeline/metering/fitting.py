@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shlex
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from types import CodeType
 
 from meterize.cpython.identity import code_digest, code_id, walk
@@ -15,10 +16,11 @@ from meterize.model.plan import HookPlan, HookPoint
 from meterize.pipeline.sources import PackageCode
 
 
-def fit_plans(plans: Sequence[HookPlan], code: PackageCode) -> tuple[HookPlan, ...]:
+def fit_plans(plans: Sequence[HookPlan], code: PackageCode, path: Path) -> tuple[HookPlan, ...]:
     """The plans with the lines that their places have now; the code itself must be what it was.
 
-    Raises TargetError (``plan-out-of-date``) that lists every function that has changed or is gone, of all the plans.
+    Raises TargetError (``plan-out-of-date``) that lists every function that has changed or is gone, of all the plans;
+    ``path`` is their file, for its advice.
     """
     fitted, changes = [], {}
     for plan in plans:
@@ -27,7 +29,7 @@ def fit_plans(plans: Sequence[HookPlan], code: PackageCode) -> tuple[HookPlan, .
         if changed:
             changes[plan.feature] = changed
     if changes:
-        raise _out_of_date(plans, changes, code.package)
+        raise _out_of_date(plans, changes, code.package, path)
     return tuple(fitted)
 
 
@@ -71,7 +73,7 @@ def _moved(point: HookPoint, code: CodeType) -> HookPoint:
     return dataclasses.replace(point, code=code_id(point.code.file, code), line=line)
 
 
-def _out_of_date(plans: Sequence[HookPlan], changes: dict[str, tuple[str, ...]], package: Package) -> TargetError:
+def _out_of_date(plans: Sequence[HookPlan], changes: dict[str, tuple[str, ...]], package: Package, path: Path) -> TargetError:
     version = {plan.version for plan in plans} - {package.version}
     since = f" between {', '.join(sorted(version))} and {package.version}" if version else " since the plan was made"
     count = len({change for changed in changes.values() for change in changed})
@@ -79,7 +81,7 @@ def _out_of_date(plans: Sequence[HookPlan], changes: dict[str, tuple[str, ...]],
     again = f" (meterize analyze {package.import_name} --features FILE)" if any(plan.against for plan in plans) else ""
     hint = f"Run analyze again for {names}{again}, and review what is new in the plan."
     if len(changes) == len(plans) == 1 and not plans[0].against:
-        hint = f"Run analyze again, and review what is new in the plan: {_command(plans[0])}"
+        hint = f"Run analyze again, and review what is new in the plan: {_command(plans[0], path)}"
     elif fitting := [plan.feature for plan in plans if plan.feature not in changes]:
         hint += f" The others fit; to meter them meanwhile: {' '.join(f'--feature {shlex.quote(name)}' for name in fitting)}"
     return TargetError(
@@ -90,8 +92,15 @@ def _out_of_date(plans: Sequence[HookPlan], changes: dict[str, tuple[str, ...]],
     )
 
 
-def _command(plan: HookPlan) -> str:
+def _command(plan: HookPlan, path: Path) -> str:
+    """What makes the plan anew, as its user would type it."""
+    guidance = plan.guidance
     words = ["meterize", "analyze", plan.package, "--feature", plan.feature]
-    words += ["--with", plan.with_command, "--without", plan.without_command, "--cwd", plan.cwd]
+    words += ["--with", plan.with_command, "--without", plan.without_command]
+    words += ["--cwd", plan.cwd, "--plan", str(path)]
     words += ["--charge", plan.charge.value] if plan.charge is not Charge.ON_ENTRY else []
+    words += ["--refine"] if plan.selection.is_mended else []
+    words += [word for place in guidance.at for word in ("--at", place)]
+    words += [word for pattern in guidance.exclude for word in ("--exclude", pattern)]
+    words += ["--max-hooks", str(guidance.max_hooks)] if guidance.max_hooks is not None else []
     return shlex.join(words)

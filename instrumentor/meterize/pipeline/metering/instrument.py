@@ -79,7 +79,7 @@ def _by_distribution(plans: Sequence[HookPlan]) -> list[list[HookPlan]]:
 
 def _prepare(plans: Sequence[HookPlan], package: Package, plan_path: Path, runtime: RuntimeSource) -> _Work:
     code = PackageCode(package)
-    fitted = fit_plans(plans, code)
+    fitted = fit_plans(plans, code, plan_path)
     Readers(code).refuse(point for plan in fitted for point in plan.hook_points)
     manifest = manifest_of(package)
     others, warnings = _other_features(manifest, code, [plan.feature for plan in plans])

@@ -10,12 +10,13 @@ import pytest
 
 from meterize.cpython.identity import code_digest, code_id, walk
 from meterize.errors import TargetError
-from meterize.model.feature import Charge, Policy
+from meterize.model.feature import Charge, Guidance, Policy
 from meterize.model.package import Package
 from meterize.model.plan import HookPlan, HookPoint, Selection
 from meterize.pipeline.metering.fitting import fit_plans, fit_points
 from meterize.pipeline.sources import PackageCode
 
+PLAN = Path("my plan.toml")
 CART = """\
 def sell(price):
     if price > 1:
@@ -113,14 +114,29 @@ def test_one_changed_function_refuses_all_and_says_what_to_run(installed: Callab
     sale, tally = plan("sale", point(code, "sell", 3)), plan("tally", point(code, "count", 8))
     new = installed(CART.replace("range(3)", "range(4)"), "1.1")
     with pytest.raises(TargetError) as raised:
-        fit_plans([sale, tally], new)
+        fit_plans([sale, tally], new, PLAN)
     assert raised.value.slug == "plan-out-of-date"
     assert "1 hooked function of Shop changed between 1.0 and 1.1; nothing was instrumented" in raised.value.message
     assert raised.value.details == ("tally: shop/cart.py: count (line 7) has changed",)
     assert "analyze again for 'tally'" in raised.value.hint
     assert "--feature sale" in raised.value.hint
     with pytest.raises(TargetError) as raised:
-        fit_plans([dataclasses.replace(tally, charge=Charge.ON_SUCCESS)], new)
-    command = "meterize analyze shop --feature tally --with 'run it' --without b --cwd / --charge on-success"
+        fit_plans([tally], new, PLAN)
+    command = "meterize analyze shop --feature tally --with 'run it' --without b --cwd / --plan 'my plan.toml'"
     assert raised.value.hint.endswith(command)
-    assert fit_plans([sale], new) == (sale,)
+    assert fit_plans([sale], new, PLAN) == (sale,)
+
+
+def test_the_advice_repeats_all_that_was_said_the_first_time(installed: Callable[..., PackageCode]) -> None:
+    tally = plan("tally", point(installed(), "count", 8))
+    said = dataclasses.replace(
+        tally,
+        charge=Charge.ON_SUCCESS,
+        guidance=Guidance(at=("shop.cart:count:8",), exclude=("shop.till", "*:_*"), max_hooks=2),
+        selection=dataclasses.replace(tally.selection, moved_to_feature=("t.py::a",)),
+    )
+    with pytest.raises(TargetError) as raised:
+        fit_plans([said], installed(CART.replace("range(3)", "range(4)"), "1.1"), PLAN)
+    assert raised.value.hint.endswith(
+        "--charge on-success --refine --at shop.cart:count:8 --exclude shop.till --exclude '*:_*' --max-hooks 2"
+    )
