@@ -101,6 +101,23 @@ def test_a_selection_that_is_mended(lab, of_rest):
     assert (verdict["verdict"], verdict["feature_tests"]["total"]) == ("passed", 6)
 
 
+def test_a_selection_that_is_left_as_it_is(lab):
+    """What to do first is the last thing said, the first warning of the plan, and a key of the answer."""
+    commands = {
+        "with_command": "python -m unittest test_irrigation test_climate.ClimateTest.test_means",
+        "without_command": "python -m unittest test_forecast test_stations test_readings",
+    }
+    ran = lab.analyze("irrigation", "--plan", lab.work / "p.toml", **commands)
+    assert ran.code == 0, ran
+    [*_, first, review] = ran.err.splitlines()
+    assert first.startswith("First: Tests sit on the wrong side. Run analyze again with --refine"), ran.err
+    assert "it would hook plan_watering" in first
+    assert ran.err.count("Tests sit on the wrong side") == 1
+    assert "meterize instrument" in review
+    answer = lab.analyze("irrigation", "--plan", lab.work / "p.toml", "--json", **commands).json()
+    assert answer["advice"] == answer["warnings"][0] == first.removeprefix("First: ")
+
+
 def test_a_script_as_a_test(lab):
     (lab.work / "with.py").write_text(f"{USE['irrigation']}use()")
     (lab.work / "without.py").write_text("import greenhouse; greenhouse.parse_readings(['bed,hour,air,humidity,moisture'])")

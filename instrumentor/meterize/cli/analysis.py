@@ -73,6 +73,7 @@ def as_mapping(found: Analysis) -> dict[str, Any]:
             for one in plan.alternatives
         ],
         "warnings": list(found.warnings),
+        "advice": found.advice or None,
     }
 
 
@@ -83,6 +84,8 @@ def show(found: Sequence[Analysis]) -> None:
     path = str(found[0].plan_path)
     replaced = " (in the place of the plan that was there before)" if found[0].replaced else ""
     output.stdout().print(f"Plan: [bold]{escape(path)}[/]{replaced}", soft_wrap=True)
+    for advice in dict.fromkeys(each.advice for each in found if each.advice):
+        output.say(f"[bold yellow]First:[/] {escape(advice)}")
     is_once = any(each.plan.policy is Policy.ONCE for each in found)
     counted = " (policy once: counts a process's first use; --policy every: each)" * is_once
     output.say(f"[dim]Review it, then: meterize instrument {escape(shlex.quote(path))}{counted}[/]")
@@ -116,7 +119,7 @@ def _show_feature(found: Analysis) -> None:
     show_sources(console, found)
     show_groups(console, found)
     console.print(_points_table(found))
-    output.warn(found.warnings)
+    output.warn(tuple(warning for warning in found.warnings if warning != found.advice))
     if found.page_path is not None:
         console.print(f"Page: [bold]{escape(str(found.page_path))}[/]", soft_wrap=True)
 

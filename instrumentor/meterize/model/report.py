@@ -46,8 +46,9 @@ class SliceFunction:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis:
     """What ``analyze`` found. ``replaced``: an earlier plan lay at ``plan_path``. ``seconds``: CPU time of both suites.
-    ``rest_noticed``: how many rest tests pass a hook point. ``page_path``: where the HTML page was written, if it was.
-    ``kept``: which suites, ``with`` or ``without``, did not run now, and when they did (seconds since 1970)."""
+    ``advice``: what to do before the plan is used, where its tests look sorted wrongly. ``rest_noticed``: how many rest tests
+    pass a hook point. ``page_path``: where the HTML page was written, if it was. ``kept``: which suites, ``with`` or
+    ``without``, did not run now, and when they did (seconds since 1970)."""
 
     package: Package
     plan: HookPlan
@@ -56,6 +57,7 @@ class Analysis:
     functions: tuple[SliceFunction, ...]
     warnings: tuple[str, ...]
     seconds: float
+    advice: str = ""
     rest_noticed: int = 0
     page_path: Path | None = None
     kept: Mapping[str, float] = field(default_factory=dict)

@@ -37,10 +37,10 @@ from .compiled import explain_compiled
 from .data_words import find_data_words
 from .generated import name_generators
 from .imports import ImportAlone, import_nothing
-from .mending import mend, name_outside
+from .mending import doubt_rest, mend, name_outside
 from .risk import find_unproven
 
-_ADVICE: Final = "Run analyze again with --refine to sort these tests by what they execute"
+_ADVICE: Final = "Tests sit on the wrong side. Run analyze again with --refine to sort them by what they execute"
 _SHOWN: Final = 3
 
 
@@ -49,12 +49,14 @@ _Chosen: TypeAlias = tuple[Selection, Choice]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """A plan and what it was made from; ``refinement`` is None where no test was moved."""
+    """A plan and what it was made from; ``refinement`` is None where no test was moved; ``advice`` is what to do first, where
+    tests that sit on the wrong side were left there."""
 
     plan: HookPlan
     runs: Mapping[str, CoverageRecord]
     feature_slice: FeatureSlice
     refinement: Refinement | None
+    advice: str = ""
 
 
 def check_guidance(package: Package, feature: Feature, graphs: Graphs) -> None:
@@ -86,21 +88,21 @@ def find_feature(
     spots = [find_named(spot, named) for spot in feature.guidance.at]
     readers = Readers(graphs.code)
     eligible = _eligible(graphs.of(runs["with"]), feature, readers)
-    refinement, advice = mend(runs, eligible, [(graph.code, block) for graph, block in spots], import_alone)
+    refinement, told = mend(runs, eligible, [(graph.code, block) for graph, block in spots], import_alone)
     is_moved = refinement is not None and accept(refinement)
     recorded = runs
     if refinement is not None and is_moved:
         runs = {"with": refinement.with_run, "without": refinement.without_run}
     choose = partial(_choose, package, feature, graphs, readers, named)
+    advice = _foretell(refinement, choose) if refinement is not None and not is_moved else ""
     if refinement is not None:
-        more = doubt(refinement) if is_moved else (*explain(refinement), _foretell(refinement, choose))
-        advice = (*advice, *more)
+        told = (*told, *doubt(refinement)) if is_moved else (advice, *told, *explain(refinement))
     try:
         if is_moved:
             feature_slice = slice_feature(runs["with"], runs["without"])
         selection, choice = choose(runs, feature_slice)
     except MeterizeError as error:
-        error.details = (*error.details, *advice)
+        error.details = (*error.details, *told)
         raise
     if refinement is not None and is_moved:
         selection = dataclasses.replace(
@@ -109,8 +111,8 @@ def find_feature(
             moved_to_rest=refinement.moved_to_rest,
             outside=Side.FEATURE if refinement.moved_outside else Side.REST,
         )
-    advice = (*advice, *name_outside(choice.hook_points, recorded, refinement if is_moved else None))
-    plan = _plan(package, feature, runs, feature_slice, selection, choice, advice)
+    told = (*told, *name_outside(choice.hook_points, recorded, refinement if is_moved else None), *doubt_rest(selection))
+    plan = _plan(package, feature, runs, feature_slice, selection, choice, told)
     points = tuple(_with_risk(point, runs, feature_slice, graphs) for point in plan.hook_points)
     unhooked = (*name_generators(feature_slice.union, graphs.code), *readers.explain(feature_slice.union))
     return Finding(
@@ -118,6 +120,7 @@ def find_feature(
         runs=runs,
         feature_slice=feature_slice,
         refinement=refinement if is_moved else None,
+        advice=advice,
     )
 
 
@@ -197,7 +200,7 @@ def _plan(
     feature_slice: FeatureSlice,
     selection: Selection,
     choice: Choice,
-    advice: tuple[str, ...],
+    told: tuple[str, ...],
 ) -> HookPlan:
     by_size = sorted(feature_slice.union.items(), key=lambda item: (-item[1].bit_count(), item[0]))
     collection_warnings = (message for run in runs.values() for message in run.warnings)
@@ -219,7 +222,7 @@ def _plan(
         hook_points=choice.hook_points,
         alternatives=choice.alternatives,
         guidance=feature.guidance,
-        warnings=tuple(dict.fromkeys((*collection_warnings, *advice, *choice.warnings))),
+        warnings=tuple(dict.fromkeys((*told, *collection_warnings, *choice.warnings))),
     )
 
 

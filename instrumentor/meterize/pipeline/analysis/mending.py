@@ -9,7 +9,7 @@ from meterize.model.code import CodeId
 from meterize.model.coverage import CoverageRecord
 from meterize.model.enumeration import first_few
 from meterize.model.flow import Block, ControlFlowGraph
-from meterize.model.plan import HookPoint
+from meterize.model.plan import HookPoint, Selection
 from meterize.refining import (
     OUTSIDE,
     Refinement,
@@ -25,6 +25,9 @@ from meterize.refining import (
 from .imports import ImportAlone
 
 _SHOWN: Final = 3
+_FEW: Final = 4
+"""With fewer rest tests than one for so many feature tests, much of what everybody uses is executed by the latter alone."""
+
 _IMPORTED: Final = "ran while tests were imported too"
 
 
@@ -69,6 +72,17 @@ def name_outside(
         yield f"{OUTSIDE} passes {rest} too: verify will tell. Where such an import is a use, say --refine"
     elif own := _passed(points, runs["with"]):
         yield f"while the tests of --with are imported, {own} is passed too: such an import is a use, and counted"
+
+
+def doubt_rest(selection: Selection) -> Iterator[str]:
+    """What to say where hardly any test is there to tell what is not the feature's."""
+    rest, feature = len(selection.rest_tests), len(selection.feature_tests)
+    if rest * _FEW < feature:
+        stands = "only one rest test stands" if rest == 1 else f"only {rest} rest tests stand"
+        yield (
+            f"{stands} against {feature} feature tests: whatever else those execute looks like the feature's own. Let --without"
+            " run the tests of everything but the feature."
+        )
 
 
 def _passed(points: Sequence[HookPoint], run: CoverageRecord) -> str:

@@ -9,9 +9,9 @@ import pytest
 from meterize.flow import build_graph
 from meterize.model.code import CodeId
 from meterize.model.coverage import CoverageRecord, Outcome, TestRecord
-from meterize.model.plan import HookPoint
+from meterize.model.plan import HookPoint, Selection
 from meterize.pipeline.analysis.imports import Imported, import_nothing
-from meterize.pipeline.analysis.mending import mend, name_outside
+from meterize.pipeline.analysis.mending import doubt_rest, mend, name_outside
 
 SOURCE = "def shared(): pass\ndef make(): pass\ndef use(): pass\n"
 CODES = [const for const in compile(SOURCE, "pkg/m.py", "exec").co_consts if hasattr(const, "co_name")]
@@ -111,3 +111,14 @@ def test_what_is_said_of_hooks_that_are_passed_outside() -> None:
     [sentence] = name_outside([point("use")], runs, None)
     assert sentence.startswith("while the tests of --with are imported, use (pkg/m.py:2) is passed too")
     assert [*name_outside([point("shared")], runs, None)] == []
+
+
+@pytest.mark.parametrize(
+    ("feature", "rest", "told"),
+    [(40, 10, ""), (41, 10, "only 10 rest tests stand against 41"), (1, 1, ""), (5, 1, "only one rest test stands against 5")],
+)
+def test_a_rest_of_few_tests_is_doubted(feature: int, rest: int, told: str) -> None:
+    selection = Selection(feature_tests=("f",) * feature, rest_tests=("r",) * rest)
+    said = "".join(doubt_rest(selection))
+    assert said.startswith(told)
+    assert bool(said) is bool(told)
