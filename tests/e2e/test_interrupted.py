@@ -59,7 +59,7 @@ def hanging(lab, flag, command=HANGING):
     return ["analyze", "greenhouse", "--feature", "x", "--cwd", lab.suite, "--with", "sleep 60", "--without", quoted]
 
 
-def check(lab, process, before, left_behind, *, seconds=10):
+def check(lab, process, before, left_behind, *, seconds=30):
     began = time.monotonic()
     out, err = process.communicate(timeout=60)
     assert time.monotonic() - began < seconds
