@@ -1,6 +1,8 @@
 """Owns the hooks that go away by ``sys.monitoring`` (PEP 669, CPython 3.12+): the code itself is never touched.
 
-A hooked code object has local INSTRUCTION events until all its hooks have fired; CPython then runs it as if we had never been.
+A hooked code object has local events until all its hooks have fired; CPython then runs it as if we had never been. A hook at
+the entry of a function waits for PY_START, which touches its RESUME alone; any other for INSTRUCTION events, which touch all of
+its instructions and are reported for each of them, once.
 """
 
 from __future__ import annotations
@@ -20,15 +22,19 @@ if TYPE_CHECKING:
     from .accounts import Accounts
     from .hook import Fires, OnceHook
 
-    Sites: TypeAlias = "dict[int, tuple[ref[CodeType], dict[int, OnceHook]]]"
+    Places: TypeAlias = "dict[int, tuple[OnceHook, ...]]"
+    Sites: TypeAlias = "dict[int, tuple[ref[CodeType], Places, list[OnceHook]]]"
 
 TOOL_NAME = "meterize"
 TOOL_IDS = (4, 3, 5)
 """In order of preference. 0, 1 and 2 stay free for the debugger, coverage and profiler that may come later in this process."""
+ENTRY = -1
+"""Stands for the offset of hooks that wait for a function to start: before whatever its first instruction may be by now."""
 
 
 class MonitoringHooks:
-    """Arms hooks by events; its sites are, by ``id(code)``, the hooks that wait at the offsets of a living code object."""
+    """Arms hooks by events; its sites are, by ``id(code)``, the hooks of a living code object: by place (an offset, or ENTRY),
+    and all of them."""
 
     def __init__(self, fires: Fires, accounts: Accounts) -> None:
         self._fires = fires
@@ -37,15 +43,20 @@ class MonitoringHooks:
         self._monitoring: Any = getattr(sys, "monitoring", None)
         self._tool: int | None = None
 
-    def arm(self, code: CodeType, offset: int, hook: OnceHook) -> str | None:
-        """Let the hook fire before the instruction at this offset. The reason if it can't."""
+    def arm(self, code: CodeType, offset: int, hook: OnceHook, *, at_entry: bool) -> str | None:
+        """Let the hook fire before the instruction at this offset, or when the function starts. The reason if it can't."""
         if self._tool is None and not self._take_tool():
             return "no-monitoring-tool"
         key = id(code)
         if key not in self._sites:
             self._share(code)
-            self._sites[key] = (ref(code, partial(self._sites.pop, key)), {})
-        self._sites[key][1][offset] = hook
+            self._sites[key] = (ref(code, partial(self._sites.pop, key)), {}, [])
+        _, places, hooks = self._sites[key]
+        place = ENTRY if at_entry else offset
+        here = places.get(place, ())
+        if hook not in here:  # features may share a place
+            hooks.append(hook)
+            places[place] = (*here, hook)
         if hook.fired != hook.generation:
             self._watch(code)
         return None
@@ -53,9 +64,9 @@ class MonitoringHooks:
     def rearm(self) -> None:
         """Watch code objects anew in which a hook has fired; what CPython has stopped reporting comes back by this."""
         if self._tool is not None:
-            for reference, hooks in list(self._sites.values()):
+            for reference, _, hooks in list(self._sites.values()):
                 code = reference()
-                if code is not None and any(hook.fired for hook in hooks.values()):
+                if code is not None and any(hook.fired for hook in hooks):
                     self._monitoring.set_local_events(self._tool, code, 0)
                     self._watch(code)
 
@@ -63,16 +74,19 @@ class MonitoringHooks:
         """Where another tool disables its LINE event at an instruction, CPython leaves out the INSTRUCTION event there, once
         (3.12, 3.13: _Py_call_instrumentation_line goes on with the opcode below). Our own LINE event does arrive.
         """
-        is_line = begins_line(code, self._sites[id(code)][1].keys())
+        places = self._sites[id(code)][1].keys()
         events = self._monitoring.events
-        self._monitoring.set_local_events(self._tool, code, events.INSTRUCTION | (events.LINE if is_line else 0))
+        wanted = events.PY_START if ENTRY in places else 0
+        if places != {ENTRY}:
+            wanted |= events.INSTRUCTION | (events.LINE if begins_line(code, places) else 0)
+        self._monitoring.set_local_events(self._tool, code, wanted)
 
     def _share(self, code: CodeType) -> None:
         """Let two tools have the events for a moment. When a second one comes, CPython begins to keep who wants what by
         instruction, and forgets about the first (3.12, 3.13: update_instrumentation_data); now that is behind us.
         """
         monitoring = self._monitoring
-        events = monitoring.events.INSTRUCTION | monitoring.events.LINE
+        events = monitoring.events.PY_START | monitoring.events.INSTRUCTION | monitoring.events.LINE
         for tool in TOOL_IDS:
             if tool != self._tool and _take(monitoring, tool):
                 for sharing, wanted in ((tool, events), (self._tool, events), (tool, 0), (self._tool, 0)):
@@ -86,14 +100,14 @@ class MonitoringHooks:
             return False
         for tool in TOOL_IDS:
             if _take(monitoring, tool):
-                for event, is_line in ((monitoring.events.INSTRUCTION, False), (monitoring.events.LINE, True)):
-                    monitoring.register_callback(tool, event, self._callback(tool, is_line))
+                for event in (monitoring.events.PY_START, monitoring.events.INSTRUCTION, monitoring.events.LINE):
+                    monitoring.register_callback(tool, event, self._callback(tool, event))
                 self._tool = tool
                 return True
         return False
 
-    def _callback(self, tool: int, is_line: bool) -> Any:
-        """What CPython calls before an instruction, or before one that begins a line, of a watched code object.
+    def _callback(self, tool: int, event: int) -> Any:
+        """What CPython calls at an event of a watched code object.
 
         One frame deep and without a lock, since it runs on the application's stack, wherever that stands. A signal's handler
         may raise out of it at any call: that exception is the application's and passes, and the fire is either stored or the
@@ -103,21 +117,22 @@ class MonitoringHooks:
         current, default, subjects = self._accounts.current.get, self._accounts.default.row, self._accounts.subjects
         now, set_local_events, disable = System.time, self._monitoring.set_local_events, self._monitoring.DISABLE
         frame_at = sys._getframe
+        is_start, is_line = event == self._monitoring.events.PY_START, event == self._monitoring.events.LINE
 
         def on_event(code: CodeType, where: int) -> Any:
             try:
                 site = sites.get(id(code))
                 if site is None:
                     return disable
-                hooks = site[1]
-                hook = hooks.get(frame_at(1).f_lasti if is_line else where)
-                if hook is None:
+                here = site[1].get(ENTRY if is_start else frame_at(1).f_lasti if is_line else where)
+                if here is None:
                     return disable
-                generation = hook.generation
-                if hook.fired != generation:
-                    fires[hook, generation] = (subjects[id(current(default))], now())
-                    hook.fired = generation
-                for other in hooks.values():
+                for hook in here:
+                    generation = hook.generation
+                    if hook.fired != generation:
+                        fires[hook, generation] = (subjects[id(current(default))], now())
+                        hook.fired = generation
+                for other in site[2]:
                     if other.fired != other.generation:
                         return disable
                 set_local_events(tool, code, 0)

@@ -79,7 +79,7 @@ class Registry:
             if not isinstance(hook, OnceHook):
                 hook = OnceHook(hook_id, feature, package)
             if mechanism == MONITORING:
-                reason = self._monitoring.arm(code, offset, hook)
+                reason = self._monitoring.arm(code, offset, hook, at_entry=bool(extra))
             else:
                 reason = self._in_place.arm(code, offset, extra, hook)
             if reason is not None:

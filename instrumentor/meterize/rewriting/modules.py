@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import CodeType
 from typing import Final
 
-from meterize.cpython.instructions import decode
+from meterize.cpython.instructions import Instruction, decode
 from meterize.cpython.legality import first_index
 from meterize.cpython.sequences import Step, arm_module, call_once, count_every
 from meterize.cpython.versions import HAS_MONITORING
@@ -98,13 +98,19 @@ def _rewrite(code: CodeType, path: Path, places: Mapping[Path, list[Place]], lan
     if not here:
         return code if is_same else code.replace(co_consts=consts)
     instructions = decode(code)
+    entry = first_index(instructions)
     if not inserted:
-        landed.update((place, _Landed(offset=instructions[place.index].offset)) for place in watched)
+        landed.update((place, _watch(place, entry, instructions[place.index])) for place in watched)
         return code if is_same else code.replace(co_consts=consts)
-    spliced = splice(code, instructions, [_insertion(place, first_index(instructions)) for place in inserted], consts)
+    spliced = splice(code, instructions, [_insertion(place, entry) for place in inserted], consts)
     landed.update((place, _land(place, spliced, start)) for place, start in zip(inserted, spliced.starts, strict=True))
-    landed.update((place, _Landed(offset=spliced.after[spliced.moved[place.index]].offset)) for place in watched)
+    landed.update((place, _watch(place, entry, spliced.after[spliced.moved[place.index]])) for place in watched)
     return spliced.code
+
+
+def _watch(place: Place, entry: int, instruction: Instruction) -> _Landed:
+    """Where to wait for a place that stays as it is; at the entry, for the function's start."""
+    return _Landed(offset=instruction.offset, extra=int(place.index == entry))
 
 
 def _insertion(place: Place, entry: int) -> Insertion:

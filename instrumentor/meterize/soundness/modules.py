@@ -101,6 +101,8 @@ def _check_table(rows: tuple[Any, ...], checked: Mapping[Path, Alignment], codes
         if mechanism == "monitoring":
             if alignment is not None and found not in alignment.moved:
                 raise Unsound(f"hook {hook_id}: a hook's instruction would be watched")
+            if extra not in (0, 1):
+                raise Unsound(f"hook {hook_id}: it neither waits for an instruction nor for the function's start")
             continue
         expected[path] = expected.get(path, 0) - 1
         first = readings[path].instructions[found]

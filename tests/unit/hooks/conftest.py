@@ -62,12 +62,13 @@ class Bench:
         return self.folder / "spool"
 
     def meter(self, source: str, *, policy: str, name: str = "metered") -> Path:
-        """Write a module; each line that ends in ``# hook`` gets one, numbered from 1 in the order of the lines."""
+        """Write a module; each line gets as many hooks as it has ``# hook`` at its end, numbered from 1 in the order of the
+        lines."""
         text = textwrap.dedent(source)
         path = self.folder / f"{name}.py"
         path.write_text(text)
         code = compile_module(text.encode(), str(path), 0)
-        lines = [number for number, line in enumerate(text.splitlines(), 1) if line.endswith("# hook")]
+        lines = [number for number, line in enumerate(text.splitlines(), 1) for _ in range(line.count("# hook"))]
         requests = [_request(code, path.name, line, f"dist/feat/{number}", policy) for number, line in enumerate(lines, 1)]
         metered, _, missing = rewrite_module(code, path.name, requests, distribution="dist", version="1.0")
         assert not missing

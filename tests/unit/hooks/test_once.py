@@ -106,6 +106,41 @@ def test_closures_share_a_hook(once):
     assert ran.uses == {(INNER, None): 1}
 
 
+@pytest.mark.parametrize("policy", ["once", "every"])
+def test_two_hooks_at_one_place_count_both(bench, policy):
+    """Two features may own the same function; arming the second must not forget the first."""
+    bench.meter(
+        """
+        def entry():
+            return 1  # hook # hook
+
+        def inside(x):
+            if x:
+                x += 1  # hook # hook
+            return x
+        """,
+        policy=policy,
+    )
+    ran = bench.run("import metered; metered.entry(); metered.inside(0); metered.inside(1)")
+    assert ran.uses == {(number, None): 1 for number in "1234"}
+
+
+@pytest.mark.skipif(not HAS_MONITORING, reason="sys.monitoring came with 3.12")
+def test_at_its_entry_a_function_is_watched_for_its_start_alone(bench):
+    bench.meter("def entry():\n    return 1  # hook\n", policy="once")
+    ran = bench.run(
+        """
+        import sys, metered
+        monitoring = sys.monitoring
+        def events():
+            return [monitoring.get_local_events(tool, metered.entry.__code__) for tool in range(6) if monitoring.get_tool(tool)]
+        print(events() == [monitoring.events.PY_START], metered.entry(), events())
+        """
+    )
+    assert ran.out == "True 1 [0]\n"
+    assert ran.uses == {("1", None): 1}
+
+
 def test_suspended_generators(once):
     ran = once.run(
         """

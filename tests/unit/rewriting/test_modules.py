@@ -70,14 +70,19 @@ def at(module, path):
 
 def test_the_table_says_what_the_contract_says():
     module = compiled()
-    new, sites, missing = rewrite(module, request(module, "render"), request(module, "other", Policy.ONCE, number=2))
+    new, sites, missing = rewrite(
+        module,
+        request(module, "render"),
+        request(module, "other", Policy.ONCE, number=2),
+        request(module, "other", Policy.ONCE, nth=3, number=3),
+    )
     once = "monitoring" if HAS_MONITORING else "in-place"
-    every_site, once_site = sites
+    every_site, *once_sites = sites
     assert missing == ()
-    assert [site.id for site in sites] == ["dist/feature/1", "dist/feature/2"]
-    assert [site.mechanism for site in sites] == ["inline", once]
+    assert [site.id for site in sites] == ["dist/feature/1", "dist/feature/2", "dist/feature/3"]
+    assert [site.mechanism for site in sites] == ["inline", once, once]
     assert at(new, every_site.path).co_name == "render"
-    extra = 0 if HAS_MONITORING else at(new, once_site.path).co_code[once_site.offset + 1]
+    entry, later = (1, 0) if HAS_MONITORING else (at(new, site.path).co_code[site.offset + 1] for site in once_sites)
     assert table_of(new) == (
         "meterize",
         1,
@@ -85,7 +90,8 @@ def test_the_table_says_what_the_contract_says():
         "1.2",
         (
             ("dist/feature/1", "feature", "every", "inline", every_site.path, every_site.offset, 0),
-            ("dist/feature/2", "feature", "once", once, once_site.path, once_site.offset, extra),
+            ("dist/feature/2", "feature", "once", once, once_sites[0].path, once_sites[0].offset, entry),
+            ("dist/feature/3", "feature", "once", once, once_sites[1].path, once_sites[1].offset, later),
         ),
     )
     assert marshal.loads(marshal.dumps(new)) == new
