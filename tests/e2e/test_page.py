@@ -78,6 +78,21 @@ def test_the_drawing_has_the_hook_and_the_source_its_colours(browser: Browser, p
     assert browser.ask(f"document.querySelector('{target}').closest('tr').className") == "hooked"
 
 
+def test_the_strongest_colour_means_all_feature_tests(browser: Browser, page: Path) -> None:
+    browser.show(page)
+    rows = browser.ask(
+        "[...document.querySelectorAll('.source tr')].map(e => [e.querySelector('.proofs span')?.title ?? '',"
+        " [...e.querySelectorAll('[class^=own-]')].map(e => getComputedStyle(e).backgroundColor)])"
+    )
+    strongest = browser.ask("getComputedStyle(document.querySelector('.swatch.own-5')).backgroundColor")
+    whole = [
+        (re.fullmatch(r"run by (\S+) of \1 feature tests", title) is not None, colours) for title, colours in rows if title
+    ]
+    assert any(is_whole for is_whole, _ in whole)
+    assert not all(is_whole for is_whole, _ in whole)
+    assert all((strongest in colours) == is_whole for is_whole, colours in whole)
+
+
 def test_it_works_from_the_keyboard(browser: Browser, page: Path) -> None:
     browser.show(page)
     from selenium.webdriver.common.keys import Keys

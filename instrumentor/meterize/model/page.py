@@ -13,22 +13,22 @@ from .plan import Fires, HookPlan, HookPoint
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """A stretch of a source line. ``proofs`` counts the feature tests that run it, where it is the feature's own (else 0)."""
+    """A stretch of a source line. ``proofs`` counts the feature tests that run it, where it is the feature's own (else 0);
+    ``ran`` says that some test of either side executed it, or that it has no code."""
 
     text: str
     proofs: int
+    ran: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageLine:
     """One source line. ``hooks`` and ``alternatives`` are numbers, from 1, of the hook points and runners-up that stand on it;
-    ``proofs`` is the most of any of its spans; ``ran`` says that some test of either side executed it, or that it has no code.
-    """
+    ``proofs`` is the most of any of its spans."""
 
     number: int
     spans: tuple[Span, ...]
     proofs: int
-    ran: bool
     hooks: tuple[int, ...] = ()
     alternatives: tuple[int, ...] = ()
 

@@ -23,8 +23,8 @@ _SHADES: Final = 5
 
 
 def shade(share: float) -> int:
-    """A share (0 to 1) as one of five shades, 0 for none."""
-    return min(_SHADES, ceil(share * _SHADES))
+    """A share (0 to 1) as one of five shades, 0 for none. The last is for the whole alone: most is not all."""
+    return _SHADES if share >= 1 else ceil(share * (_SHADES - 1))
 
 
 def draw_flow(flow: Flow, number: int) -> Markup:

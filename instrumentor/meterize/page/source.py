@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from meterize.model.page import Page, PageLine, PageSource, Span
 
 from .answer import count
@@ -27,7 +25,7 @@ def _legend(total: int) -> Markup:
         "p",
         "Code that only feature tests run: ",
         element("span", *keys, class_="scale"),
-        f" by few … by all {total:,} of them. The number beside a line counts them. ",
+        f" by few … by all {total:,} of them (the last colour). The number beside a line counts them. ",
         element("span", "◆", class_="mark"),
         " a use is noticed here. ",
         element("span", "◇", class_="mark other"),
@@ -76,13 +74,12 @@ def _line(line: PageLine, total: int, anchored: set[int]) -> Markup:
         element("td", marks),
         element("td", proofs if line.proofs else "", class_="proofs"),
         element("td", str(line.number), class_="number"),
-        element("td", _spans(line.spans, total), class_=None if line.ran else "idle"),
+        element("td", (_span(span, total) for span in line.spans)),
         class_="hooked" if line.hooks else None,
     )
 
 
-def _spans(spans: Sequence[Span], total: int) -> Markup:
-    return join(
-        element("span", span.text, class_=f"own-{shade(span.proofs / total)}") if span.proofs and total else span.text
-        for span in spans
-    )
+def _span(span: Span, total: int) -> Markup | str:
+    if not span.ran:
+        return element("span", span.text, class_="idle")
+    return element("span", span.text, class_=f"own-{shade(span.proofs / total)}") if span.proofs and total else span.text

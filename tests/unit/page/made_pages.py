@@ -44,8 +44,8 @@ def make_page(word: str) -> Page:
         number=1, point=point, kind="function", is_entry=False, text=word, part=word, fires=point.fires, rest_tests=0
     )
     lines = tuple(
-        PageLine(number=number, spans=(Span(text="  ", proofs=0), Span(text=word, proofs=number % 2)), proofs=number % 2,
-                 ran=number != 9, hooks=(1,) * (number == 3), alternatives=(1,) * (number == 5))
+        PageLine(number=number, spans=(Span(text="  ", proofs=0), Span(text=word, proofs=number % 2, ran=number != 9)),
+                 proofs=number % 2, hooks=(1,) * (number == 3), alternatives=(1,) * (number == 5))
         for number in (1, 3, 5, 9)
     )  # fmt: skip
     blocks = tuple(

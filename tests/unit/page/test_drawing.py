@@ -33,7 +33,7 @@ def test_the_hook_the_way_to_it_and_the_shares(page: Page) -> None:
     assert [("hooked" in classes, "dominates" in classes) for classes in groups] == [
         (False, True), (False, True), (True, True), (False, False),
     ]  # fmt: skip
-    assert [classes[1] for classes in groups] == ["own-0", "own-2", "own-4", "own-5"]
+    assert [classes[1] for classes in groups] == ["own-0", "own-2", "own-3", "own-5"]
     kinds = [path.attrib["class"].split()[1] for path in drawn.iter("path") if path.attrib["class"].startswith("edge")]
     assert kinds == ["usual", "usual", "back", "exception", "back"]
     assert "a use is noticed here" in (next(each for each in drawn.iter("title") if "noticed" in (each.text or "")).text or "")
@@ -50,5 +50,5 @@ def test_one_block_alone(page: Page) -> None:
     assert len(list(parse(replace(flow, blocks=flow.blocks[:1], edges=())).iter("rect"))) == 1
 
 
-def test_shades() -> None:
-    assert [shade(share) for share in (0, 0.01, 0.2, 0.21, 0.99, 1, 1.5)] == [0, 1, 1, 2, 5, 5, 5]
+def test_the_last_shade_is_for_the_whole_alone() -> None:
+    assert [shade(share) for share in (0, 0.01, 0.25, 0.26, 0.99, 1)] == [0, 1, 1, 2, 4, 5]

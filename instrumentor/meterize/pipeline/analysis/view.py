@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from types import CodeType
 
 from meterize.cpython.instructions import decode
@@ -31,7 +32,7 @@ def slice_functions(code: PackageCode, feature_slice: FeatureSlice, plan: HookPl
 def _function(code: PackageCode, name: CodeId, feature_slice: FeatureSlice, plan: HookPlan) -> SliceFunction:
     code_object = code.codes(name.file)[name]
     union = feature_slice.union[name]
-    every = feature_slice.intersection.get(name, 0)
+    ways = {executed.get(name, 0) for executed in feature_slice.by_test.values()}  # many tests, few ways through a function
     masks = line_masks(code_object)
     text = code.source(name.file).decode("utf-8", "replace").splitlines()
     hooks: dict[int, list[str]] = defaultdict(list)
@@ -49,7 +50,7 @@ def _function(code: PackageCode, name: CodeId, feature_slice: FeatureSlice, plan
             SliceLine(
                 number=number,
                 text=text[number - 1] if number <= len(text) else "",
-                mark=_mark(masks.get(number, 0), union, every),
+                mark=_mark(masks.get(number, 0), union, ways),
                 hooks=tuple(hooks.get(number, ())),
             )
             for number in range(name.first_line, last + 1)
@@ -57,7 +58,8 @@ def _function(code: PackageCode, name: CodeId, feature_slice: FeatureSlice, plan
     )
 
 
-def _mark(line: InstructionMask, union: InstructionMask, every: InstructionMask) -> Mark:
-    if line & every:
-        return Mark.EVERY
-    return Mark.SOME if line & union else Mark.NONE
+def _mark(line: InstructionMask, union: InstructionMask, ways: Collection[InstructionMask]) -> Mark:
+    """By the line, not by the instruction: the compiler copies the code of one line to the ends of several arms."""
+    if not line & union:
+        return Mark.NONE
+    return Mark.EVERY if all(line & way for way in ways) else Mark.SOME

@@ -170,13 +170,15 @@ def _sources(found: Found, hooks: tuple[PageHook, ...]) -> tuple[tuple[PageSourc
     chosen = sorted(functions, key=lambda name: (name not in hooked, -sizes[name], name))
     shown = chosen[:_MOST_SOURCES]
     members = [name for name in top if top[name] in shown]
-    proofs, ran = count_proofs(found.feature_slice, members), executed_by_any(found.runs.values(), members)
+    ran = executed_by_any(found.runs.values(), members)
     hook_lines = [(hook.point.code, hook.point.line) for hook in hooks]
     other_lines = [(each.code, each.line) for each in found.plan.alternatives]
     sources = tuple(
         PageSource(
             code=name,
-            lines=colour(found.code, name, proofs, ran, _by_line(top, name, hook_lines), _by_line(top, name, other_lines)),
+            lines=colour(
+                found.code, name, found.feature_slice, ran, _by_line(top, name, hook_lines), _by_line(top, name, other_lines)
+            ),
             hooked=name in hooked,
         )
         for name in shown

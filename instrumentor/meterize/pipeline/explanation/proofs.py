@@ -7,11 +7,15 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import reduce
 from math import sqrt
 from operator import or_
+from typing import TypeAlias
 
 from meterize.model.code import CodeId, InstructionMask, offsets_of
 from meterize.model.coverage import CoverageRecord, Outcome, TestRecord
 from meterize.model.plan import HookPlan
 from meterize.model.slice import FeatureSlice
+
+Trails: TypeAlias = Counter[frozenset[tuple[CodeId, InstructionMask]]]
+"""Tests by what they execute of some code objects."""
 
 
 def records_of(run: CoverageRecord, tests: Collection[str]) -> dict[str, list[TestRecord]]:
@@ -42,6 +46,15 @@ def count_entering(records: Mapping[str, list[TestRecord]]) -> Counter[CodeId]:
 def ochiai(feature_tests: int, rest_tests: int, of: int) -> float:
     """|W∩f| / √(|W|·|f|): how well a function's tests go with the ``of`` feature tests (Abreu et al., 2007)."""
     return feature_tests / sqrt(of * (feature_tests + rest_tests)) if feature_tests else 0.0
+
+
+def count_trails(feature_slice: FeatureSlice, codes: Collection[CodeId]) -> Trails:
+    """How many feature tests execute just the same of these code objects, of the feature's own, together: there are few ways
+    through them."""
+    wanted = frozenset(codes)
+    return Counter(
+        frozenset((code, executed[code]) for code in wanted & executed.keys()) for executed in feature_slice.by_test.values()
+    )
 
 
 def count_proofs(feature_slice: FeatureSlice, codes: Collection[CodeId]) -> dict[CodeId, dict[int, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import types
 from pathlib import Path
 
@@ -38,6 +39,11 @@ class Box:
     def size(self, value):
         self.x = value
 """
+PLAN = HookPlan(
+    package="shop", distribution="shop", version="1", interpreter="", feature="x", charge=Charge.ON_ENTRY,
+    policy=Policy.ONCE, with_command="", without_command="", cwd="", slice_functions=(), hook_points=(),
+    selection=Selection(feature_tests=(), rest_tests=()), intersection=0, union=0,
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -70,20 +76,27 @@ def test_marks_and_hooks(package: Package) -> None:
     code = find(package, "choose", 1)
     name = code_id("shop/__init__.py", code)
     masks = line_masks(code)
-    every, some = masks[2], masks[2] | masks[7]
+    way, other = masks[2] | masks[3] | masks[4] | masks[5], masks[2] | masks[7]
+    some = way | other
     point = HookPoint(id="shop/x/1", code=name, line=2, offset=2, digest="", why="", covers=())
-    plan = HookPlan(
-        package="shop", distribution="shop", version="1", interpreter="", feature="x", charge=Charge.ON_ENTRY,
-        policy=Policy.ONCE, with_command="", without_command="", cwd="", slice_functions=(), hook_points=(point,),
-        selection=Selection(feature_tests=(), rest_tests=()), intersection=0, union=0,
-    )  # fmt: skip
-    found = FeatureSlice(intersection={name: every}, union={name: some}, by_test={})
+    plan = dataclasses.replace(PLAN, hook_points=(point,))
+    found = FeatureSlice(intersection={name: masks[2]}, union={name: some}, by_test={"a": {name: way}, "b": {name: other}})
     [function] = slice_functions(PackageCode(package), found, plan)
     assert (function.qualname, function.unique, function.total) == ("choose", some.bit_count(), len(decode(code)))
     marks = {line.number: line.mark for line in function.lines}
-    assert (marks[2], marks[7], marks[4]) == (Mark.EVERY, Mark.SOME, Mark.NONE)
+    assert (marks[2], marks[7], marks[1]) == (Mark.EVERY, Mark.SOME, Mark.NONE)
     assert {line.number for line in function.lines if line.hooks} == {2}
     assert function.lines[0].text == "def choose(x):"
+
+
+def test_a_line_is_in_every_test_though_each_runs_another_copy_of_it(package: Package) -> None:
+    code = find(package, "choose", 1)
+    name = code_id("shop/__init__.py", code)
+    line = line_masks(code)[2]
+    one = line & -line
+    found = FeatureSlice(intersection={}, union={name: line}, by_test={"a": {name: one}, "b": {name: line & ~one}})
+    [function] = slice_functions(PackageCode(package), found, PLAN)
+    assert [each.number for each in function.lines if each.mark is Mark.EVERY] == [2]
 
 
 def test_getter_and_setter_are_two(package: Package) -> None:
