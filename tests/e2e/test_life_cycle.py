@@ -243,6 +243,54 @@ def test_charged_on_success_only(lab, plan):
     assert counted(lab, "irrigation") == {"x": 1 + 4}
 
 
+TWO_ENDS = """\
+def price(amount):
+    if amount > 100:
+        amount = round(amount * 0.9)
+        kind = "large"
+    else:
+        kind = str("small")
+    return kind
+
+
+def refund(amount):
+    return -amount
+"""
+TWO_ENDS_TESTS = """\
+import unittest
+import shop
+
+
+class PriceTest(unittest.TestCase):
+    def test_small(self):
+        self.assertEqual(shop.price(10), "small")
+
+    def test_large(self):
+        self.assertEqual(shop.price(200), "large")
+
+
+class RefundTest(unittest.TestCase):
+    def test_refund(self):
+        self.assertEqual(shop.refund(10), -10)
+"""
+
+
+def test_two_ends_on_one_line_are_told_apart(lab, install):
+    """From 3.12 on the compiler copies the return behind two arms to the end of each."""
+    install(lab.site, {"shop.py": TWO_ENDS}, name="shop")
+    (lab.work / "test_shop.py").write_text(TWO_ENDS_TESTS)
+    found = lab.ask(
+        "analyze", "shop", "--feature", "price", "--charge", "on-success", "--plan", "price.toml",
+        "--with", "python -m unittest test_shop.PriceTest", "--without", "python -m unittest test_shop.RefundTest",
+    )  # fmt: skip
+    whys = [hook["why"] for hook in found["hook_points"] if hook["line"] == 7]
+    assert whys
+    if len(whys) > 1:
+        assert [why.partition(". ")[0] for why in whys] == [
+            "One of 2 places on line 7: the one after line 4", "One of 2 places on line 7: the one after line 6",
+        ]  # fmt: skip
+
+
 def _is_opcode(word):
     return word.isupper() and word.replace("_", "").isalpha()
 

@@ -39,6 +39,7 @@ from .generated import name_generators
 from .imports import ImportAlone, import_nothing
 from .mending import doubt_rest, mend, name_outside
 from .risk import find_unproven
+from .twins import tell_apart
 
 _ADVICE: Final = "Tests sit on the wrong side. Run analyze again with --refine to sort them by what they execute"
 _SHOWN: Final = 3
@@ -113,7 +114,7 @@ def find_feature(
         )
     told = (*told, *name_outside(choice.hook_points, recorded, refinement if is_moved else None), *doubt_rest(selection))
     plan = _plan(package, feature, runs, feature_slice, selection, choice, told)
-    points = tuple(_with_risk(point, runs, feature_slice, graphs) for point in plan.hook_points)
+    points = tuple(_with_risk(point, runs, feature_slice, graphs) for point in tell_apart(plan.hook_points, graphs))
     unhooked = (*name_generators(feature_slice.union, graphs.code), *readers.explain(feature_slice.union))
     return Finding(
         plan=dataclasses.replace(plan, hook_points=points, warnings=(*plan.warnings, *unhooked)),
