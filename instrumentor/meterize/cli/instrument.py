@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from difflib import SequenceMatcher
-from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 from rich.markup import escape
 from rich.table import Table
-from rich.text import Text
 
 from meterize.model.feature import Policy
-from meterize.model.report import CodeChange, Instrumentation
+from meterize.model.report import Instrumentation
 from meterize.pipeline.metering.instrument import instrument as put_in
 from meterize.pipeline.target import Target
 
 from . import output
-
-CONTEXT: Final = 3
-"""Unchanged instructions that are shown around each change."""
-_JUMP: Final = re.compile(r"(\S+) .*\(to \d+\)$")
+from .change_view import show_changes
 
 
 @click.command()
@@ -89,8 +81,7 @@ def as_mapping(done: Instrumentation) -> dict[str, Any]:
 
 def _show(done: Instrumentation) -> None:
     console = output.stdout()
-    for change in done.changes:
-        console.print(_side_by_side(change))
+    show_changes(console, done.changes)
     table = Table(title=f"{done.package.distribution} {done.package.version}, feature {done.feature}", title_justify="left")
     for column in ("hook", "place", "notices by"):
         table.add_column(column)
@@ -108,33 +99,3 @@ def _show(done: Instrumentation) -> None:
         )
     else:
         console.print("Metered already by this very plan: nothing was changed.")
-
-
-def _side_by_side(change: CodeChange) -> Table:
-    table = Table(title=f"{escape(change.qualname)} ({escape(change.file)})", title_justify="left", pad_edge=False)
-    table.add_column("before", overflow="fold", ratio=1)
-    table.add_column("after", overflow="fold", ratio=1)
-    for before, after, is_same in _rows(change):
-        table.add_row(Text(before), Text(after, style="dim" if is_same else "green"))
-    return table
-
-
-def _rows(change: CodeChange) -> Iterator[tuple[str, str, bool]]:
-    """Both listings, equal instructions facing each other, the long stretches without a change left out."""
-    left, right = list(map(_face, change.before)), list(map(_face, change.after))
-    for kind, a1, a2, b1, b2 in SequenceMatcher(a=left, b=right, autojunk=False).get_opcodes():
-        before, after = change.before[a1:a2], change.after[b1:b2]
-        if kind != "equal":
-            yield from ((one, other, False) for one, other in zip_longest(before, after, fillvalue=""))
-            continue
-        head, tail = (CONTEXT if a1 else 0), (CONTEXT if a2 < len(left) else 0)
-        pairs = list(zip(before, after, strict=True))
-        if len(pairs) > head + tail + 1:
-            same = f"      ⋮ {len(pairs) - head - tail} as before"
-            pairs[head : len(pairs) - tail] = [(same, same)]
-        yield from ((one, other, True) for one, other in pairs)
-
-
-def _face(line: str) -> str:
-    """An instruction apart from where it, or the target of its jump, stands."""
-    return _JUMP.sub(r"\1", line.lstrip(" 0123456789"))

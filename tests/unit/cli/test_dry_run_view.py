@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from meterize.cli.instrument import CONTEXT, _rows
+from io import StringIO
+
+from rich.console import Console
+
+from meterize.cli.change_view import CONTEXT, facing, show_changes, without_the_long
 from meterize.cpython.disassembly import disassemble
 from meterize.model.report import CodeChange
 
 
+def change(before: list[str], after: list[str], *hooks: tuple[int, str]) -> CodeChange:
+    return CodeChange(file="f.py", qualname="f", before=tuple(before), after=tuple(after), hooks=hooks)
+
+
 def rows(before: list[str], after: list[str]) -> list[tuple[str, str, bool]]:
-    return list(_rows(CodeChange(file="f.py", qualname="f", before=tuple(before), after=tuple(after))))
+    return [(row.before, row.after, row.is_same) for row in without_the_long(facing(change(before, after)))]
+
+
+def shown(*changes: CodeChange) -> list[str]:
+    console = Console(file=StringIO(), width=100)
+    show_changes(console, changes)
+    assert isinstance(console.file, StringIO)
+    return console.file.getvalue().splitlines()
 
 
 def line(offset: int, text: str, mark: str = "") -> str:
@@ -53,3 +68,33 @@ def test_what_did_not_change_at_all_is_one_row() -> None:
     assert left == right
     assert same
     assert f"{len(listing)} as before" in left
+
+
+def numbered(count: int) -> list[str]:
+    return [line(2 * number, f"LOAD_CONST {number} ({number})") for number in range(count)]
+
+
+def test_the_place_of_a_hook_is_shown_though_no_instruction_is_new() -> None:
+    """As ``sys.monitoring`` notices it."""
+    listing = numbered(100)
+    found = shown(change(listing, listing, (50, "shop/x/1"), (52, "shop/x/2")))
+    marked = [number for number, row in enumerate(found) if "◆" in row]
+    assert ["shop/x/1" in found[marked[0]], "shop/x/2" in found[marked[1]]] == [True, True]
+    assert ["(50)" in found[marked[0] + 1], "(52)" in found[marked[1] + 1]] == [True, True]
+    assert sum("LOAD_CONST" in row for row in found) == 2 * CONTEXT + 3
+    assert sum("as before" in row for row in found) == 2
+
+
+def test_what_arms_the_hooks_of_a_module_is_one_line() -> None:
+    module = numbered(100)
+    prologue = [line(2 * number, f"NOP {number}") for number in range(30)]
+    [row] = shown(change(module, [module[0], *prologue, *module[1:]]))
+    assert "f (f.py): 30 instructions at its beginning arm the hooks" in row
+    assert "its own 100 are as before" in row
+
+
+def test_a_module_that_is_changed_in_any_other_way_is_shown() -> None:
+    module = numbered(6)
+    found = shown(change(module, [module[0], line(2, "NOP"), *module[1:5], line(12, "LOAD_CONST 0 (0)")]))
+    assert sum("LOAD_CONST" in row for row in found) == 6
+    assert sum("NOP" in row for row in found) == 1

@@ -8,6 +8,7 @@ from types import CodeType
 
 from meterize.cpython.disassembly import disassemble
 from meterize.cpython.identity import code_id, walk
+from meterize.cpython.instructions import decode
 from meterize.cpython.pyc import dump_pyc
 from meterize.model.manifest import MeteredPlan
 from meterize.model.plan import HookPlan
@@ -36,11 +37,11 @@ def describe_changes(code: PackageCode, plans: Iterable[MeteredPlan]) -> tuple[C
     for file, requests in sorted(_requests(plans).items()):
         before = code.module(file)
         after, sites, _ = _splice(code, file, before, requests)
-        hooked = {site.path for site in sites}
         rewritten = dict(walk(after))
         for path, original in walk(before):
-            if path == () or path in hooked:
-                changes.append(_change(file, original, rewritten[path]))
+            here = [site for site in sites if site.path == path]
+            if path == () or here:
+                changes.append(_change(file, original, rewritten[path], here))
     return tuple(changes)
 
 
@@ -94,6 +95,12 @@ def _splice(
     return rewrite_module(original, file, requests, distribution=package.distribution, version=package.version, locate=locate)
 
 
-def _change(file: str, before: CodeType, after: CodeType) -> CodeChange:
-    qualname = code_id(file, before).qualname
-    return CodeChange(file=file, qualname=qualname, before=tuple(disassemble(before)), after=tuple(disassemble(after)))
+def _change(file: str, before: CodeType, after: CodeType, sites: Sequence[HookSite]) -> CodeChange:
+    rows = {one.offset: number for number, one in enumerate(decode(after))}
+    return CodeChange(
+        file=file,
+        qualname=code_id(file, before).qualname,
+        before=tuple(disassemble(before)),
+        after=tuple(disassemble(after)),
+        hooks=tuple(sorted((rows[site.offset], site.id) for site in sites)),
+    )
