@@ -223,7 +223,7 @@ def test_a_plan_for_another_version_of_the_same_code(lab, quick, plan):
     path = plan(edit=lambda text: text.replace('version = "1.0.0"', 'version = "0.9.0"'))
     ran = quick("instrument", path)
     assert ran.code == 0, ran
-    assert "made for greenhouse 0.9.0, and 1.0.0 is installed" in ran.err
+    assert "greenhouse 1.0.0 is installed, the plan is of 0.9.0" in ran.err
     assert quick("status").code == 0
 
 

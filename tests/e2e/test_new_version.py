@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 
 import pytest
 
@@ -63,7 +64,7 @@ def test_code_that_stands_elsewhere_is_metered_as_before(lab, plan, upgrade, sna
     done = lab.ask("instrument", path, "--policy", "every")
     [hook] = done["hooks"]
     assert done["package"]["version"] == "1.1.0"
-    assert any("made for greenhouse 1.0.0, and 1.1.0 is installed" in warning for warning in done["warnings"])
+    assert any("greenhouse 1.1.0 is installed, the plan is of 1.0.0" in warning for warning in done["warnings"])
     assert f"\nline = {hook['line'] - 2}\n" in path.read_text()
     assert lab.ask("instrument", path, "--policy", "every")["changed"] is False
     lab.use(f"{USE['irrigation']}use(); use()")
@@ -74,15 +75,66 @@ def test_code_that_stands_elsewhere_is_metered_as_before(lab, plan, upgrade, sna
     assert stripped["identical"]
 
 
+def test_the_version_is_said_first(lab, plan, upgrade):
+    path = plan("irrigation")
+    lab.instrument(path, "--policy", "every")
+    upgrade(irrigation=moved)
+    over = "version 1.1.0 was installed over 1.0.0, which the hooks were made for"
+    answer = lab.ask("verify", path, code=1)
+    assert answer["reasons"][0] == f"{over}: instrument again"
+    shown = lab.meterize("verify", path).out
+    assert shown.startswith("greenhouse 1.1.0 (hooks made for 1.0.0), feature irrigation: failed")
+    [stripped] = lab.ask("strip", "greenhouse", code=1)["packages"]
+    assert stripped["notes"] == [over]
+    assert "when version 1.1.0 was installed over 1.0.0" in stripped["left"][0]["reason"]
+    again = lab.meterize("instrument", path)
+    assert again.err.startswith("warning: greenhouse 1.1.0 is installed, the plan is of 1.0.0"), again
+
+
+def test_a_passed_verdict_is_kept_when_another_version_is_verified(lab, plan, upgrade):
+    path = plan("irrigation")
+    lab.instrument(path, "--policy", "every")
+    passed = lab.ask("verify", path)["evidence"]
+    assert passed["kept"] is None
+    written = (lab.work / "irrigation.plan.verdict.json").read_bytes()
+    upgrade(irrigation=moved)
+    failed = lab.ask("verify", path, code=1)["evidence"]
+    kept = lab.work / f"irrigation.plan.{passed['digest'][:12]}.verdict.json"
+    assert failed["kept"] == str(kept)
+    assert kept.read_bytes() == written
+    assert lab.ask("verify", path, code=1)["evidence"]["kept"] is None, "a failed one proves nothing"
+    lab.instrument(path, "--policy", "every")
+    [feature] = lab.ask("status")["packages"][0]["features"]
+    assert (feature["evidence"]["state"], feature["evidence"]["differs"]) == ("other-bytes", "code of greenhouse/irrigation.py")
+    assert lab.ask("verify", path)["evidence"]["kept"] is None
+    assert sorted(each.name for each in lab.work.glob("*.verdict.json")) == [kept.name, "irrigation.plan.verdict.json"]
+
+
+def test_a_kept_verdict_counts_where_its_version_is_installed_again(lab, plan, upgrade):
+    path = plan("irrigation")
+    lab.instrument(path, "--policy", "every")
+    old = lab.root / "old"
+    shutil.copytree(lab.venv, old, symlinks=True)
+    passed = lab.ask("verify", path)["evidence"]
+    upgrade(irrigation=moved)
+    lab.instrument(path, "--policy", "every")
+    [feature] = lab.ask("status")["packages"][0]["features"]
+    assert feature["evidence"]["differs"] == "version (1.0.0 then, 1.1.0 now)"
+    assert lab.ask("verify", path)["verdict"] == "passed"
+    shutil.rmtree(lab.venv)
+    old.rename(lab.venv)
+    [feature] = lab.ask("status")["packages"][0]["features"]
+    assert (feature["evidence"]["state"], feature["evidence"]["digest"]) == ("current", passed["digest"])
+
+
 def test_changed_code_is_refused_with_a_list(lab, plan, upgrade):
     path = plan("irrigation")
     upgrade(irrigation=other_water)
     before = lab.tree()
     for options in ([], ["--dry-run"]):
         ran = lab.meterize("instrument", path, *options)
-        lab.refused(
-            ran, 4, "plan-out-of-date", "changed between 1.0.0 and 1.1.0", "plan_watering", "meterize analyze", before=before
-        )
+        says = ("greenhouse 1.1.0 is installed, the plan is of 1.0.0: 1", "plan_watering", "meterize analyze")
+        lab.refused(ran, 4, "plan-out-of-date", *says, before=before)
 
 
 def test_the_advice_for_changed_code_makes_the_same_plan_of_the_new_code(lab, upgrade):

@@ -323,7 +323,7 @@ GARBAGE = (
 def test_status_says_whether_the_verdict_is_of_this(bench):
     lab = bench.lab
     assert evidence_of(bench) == {
-        "state": "none", "path": str(bench.evidence), "verdict": None, "time": None, "digest": None,
+        "state": "none", "path": str(bench.evidence), "verdict": None, "time": None, "digest": None, "differs": None,
     }  # fmt: skip
     assert "no verdict yet" in lab.meterize("status").out
     answer = bench.verify()
@@ -332,7 +332,9 @@ def test_status_says_whether_the_verdict_is_of_this(bench):
     assert found["time"].endswith("Z")
     assert "passed for this plan and these files" in lab.meterize("status").out
     lab.instrument(bench.plan, "--policy", "once")
-    assert evidence_of(bench)["state"] == "other-plan"
+    found = evidence_of(bench)
+    assert (found["state"], found["differs"]) == ("other-plan", "policy (every then, once now)")
+    assert "of another plan, which differs in policy (every then, once now): verify again" in lab.meterize("status").out
     lab.instrument(bench.plan, "--policy", "every")
     assert evidence_of(bench)["state"] == "current"
     for garbage in GARBAGE:
@@ -347,7 +349,8 @@ def test_status_says_whether_the_verdict_is_of_this(bench):
     assert (evidence_of(bench)["state"], evidence_of(bench)["verdict"]) == ("current", "failed")
     hooked(lab, "opt-2").write_bytes(b"somebody else's")
     [package] = lab.ask("status", code=1)["packages"]
-    assert package["features"][0]["evidence"]["state"] == "other-bytes"
+    found = package["features"][0]["evidence"]
+    assert (found["state"], found["differs"]) == ("other-bytes", "code of greenhouse/irrigation.py")
 
 
 def test_a_verdict_holds_wherever_the_same_code_is_installed(bench, make_lab, workshop, tmp_path):

@@ -11,8 +11,7 @@ import pytest
 
 from meterize import evidence
 from meterize.errors import TargetError
-from meterize.evidence import evidence_file, is_of, read_proofs, require_place, write_evidence
-from meterize.model.verdict import ProvenFile
+from meterize.evidence import evidence_file, keep_passed, past_evidence, read_proofs, require_place, write_evidence
 
 FILE = {
     "distribution": "shop",
@@ -24,7 +23,6 @@ FILE = {
 }
 FEATURE = {"feature": "net", "distribution": "shop", "version": "1.0", "plan_digest": "p", "verdict": "passed"}
 CONTENT = {"time": "2026-01-01T00:00:00Z", "files": [FILE], "features": [FEATURE]}
-PROVEN = ProvenFile(source="shop/a.py", optimization=0, source_digest="x", digest="y", code_digest="c")
 
 
 @pytest.fixture
@@ -95,16 +93,61 @@ def test_what_it_says_comes_back(plan):
     digest = write_evidence(path, {**CONTENT, "odd": "\ud800\u2028"}, like=plan)
     [proof] = read_proofs(path)
     assert (proof.feature, proof.plan_digest, proof.passed, proof.digest) == ("net", "p", True, digest)
-    assert is_of(proof, [PROVEN])
-    assert not is_of(proof, [])
-    assert not is_of(proof, [PROVEN, ProvenFile(source="b.py", optimization=0, source_digest="", digest="", code_digest="c")])
+    assert proof.files == {("shop/a.py", 0): "c"}
+    assert proof.plan_parts == {}, "as earlier evidence has none"
 
 
 def test_files_of_other_distributions_do_not_count(plan):
     path = evidence_file(plan)
     write_evidence(path, {**CONTENT, "files": [FILE, {**FILE, "distribution": "other", "source": "o.py"}]}, like=plan)
     [proof] = read_proofs(path)
-    assert is_of(proof, [PROVEN])
+    assert proof.files == {("shop/a.py", 0): "c"}
+
+
+OF_OTHERS = {
+    "a failed one": {"features": [{**FEATURE, "verdict": "failed"}]},
+    "another version": {"features": [{**FEATURE, "version": "1.1"}]},
+    "another plan": {"features": [{**FEATURE, "plan_digest": "q"}]},
+    "another feature": {"features": [{**FEATURE, "feature": "gross"}]},
+    "other code": {"files": [{**FILE, "code_digest": "e"}]},
+}
+
+
+@pytest.mark.parametrize("name", OF_OTHERS)
+def test_what_passed_is_kept_when_something_else_takes_its_place(plan, name):
+    path = evidence_file(plan)
+    digest = write_evidence(path, CONTENT, like=plan)
+    path.chmod(0o640)
+    data = path.read_bytes()
+    kept = keep_passed(path, {**CONTENT, **OF_OTHERS[name]})
+    assert kept == path.with_name(f"shop.net.plan.{digest[:12]}.verdict.json")
+    assert (kept.read_bytes(), stat.S_IMODE(kept.stat().st_mode)) == (data, 0o640)
+    write_evidence(path, {**CONTENT, **OF_OTHERS[name]}, like=plan)
+    (plan.parent / "shop.net.plan.else.verdict.json").write_text("{}")
+    assert past_evidence(path) == (kept,)
+
+
+def test_what_failed_and_what_is_proved_again_is_not_kept(plan):
+    path = evidence_file(plan)
+    assert keep_passed(path, CONTENT) is None
+    write_evidence(path, {**CONTENT, "features": [{**FEATURE, "verdict": "failed"}]}, like=plan)
+    assert keep_passed(path, CONTENT) is None
+    write_evidence(path, CONTENT, like=plan)
+    assert keep_passed(path, {**CONTENT, "time": "2026-02-02T00:00:00Z"}) is None
+    more = [FEATURE, {**FEATURE, "feature": "gross", "verdict": "failed"}]
+    assert keep_passed(path, {**CONTENT, "features": more}) is None
+    for garbage in (b"", b"garbage", b'{"schema": 1}'):
+        path.write_bytes(garbage)
+        assert keep_passed(path, CONTENT) is None
+    assert past_evidence(path) == ()
+
+
+def test_evidence_of_any_name_is_kept_beside_it(tmp_path, plan):
+    path = tmp_path / "of [may].json"
+    digest = write_evidence(path, CONTENT, like=plan)
+    kept = keep_passed(path, {**CONTENT, "features": []})
+    assert kept == tmp_path / f"of [may].{digest[:12]}.json"
+    assert past_evidence(path) == (kept,)
 
 
 def test_none_is_not_the_same_as_unreadable(plan):
@@ -125,6 +168,7 @@ STRANGE = [
     *("", "\0", "null", "7", "[]", "{}", "[" * 99999, '{"schema": 1}', "\ufeff{}", '{"schema": ' + "9" * 5000 + "}"),
     *(edited(schema=schema) for schema in (2, None, "1")),
     *(edited(features=features) for features in (None, 7, [7], [{}], [{**FEATURE, "plan_digest": None}])),
+    edited(features=[{**FEATURE, "plan": {"policy": 1}}]),
     *(edited(files=files) for files in (7, [{}], [{**FILE, "source": []}])),
     *(edited(files=[{**FILE, "optimization": level}]) for level in ("x", "1", None, True, 1e999, 0.5)),
     *(edited(time=time) for time in (1, "", "\x1b[2J", "2026-01-01T00:00:00Z\n")),

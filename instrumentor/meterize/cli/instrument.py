@@ -81,6 +81,7 @@ def as_mapping(done: Instrumentation) -> dict[str, Any]:
 
 def _show(done: Instrumentation) -> None:
     console = output.stdout()
+    output.warn(done.warnings)
     show_changes(console, done.changes)
     table = Table(title=f"{done.package.distribution} {done.package.version}, feature {done.feature}", title_justify="left")
     for column in ("hook", "place", "notices by"):
@@ -89,7 +90,6 @@ def _show(done: Instrumentation) -> None:
         place = f"{escape(hook.qualname)}\n[dim]{escape(hook.file)}:{hook.line}[/]"
         table.add_row(f"[bold magenta]{escape(hook.id)}[/]", place, hook.mechanism)
     console.print(table)
-    output.warn(done.warnings)
     files = ", ".join(done.files)
     if done.dry_run:
         console.print(f"Dry run: nothing was changed. It would rewrite the bytecode of {escape(files)}.", soft_wrap=True)

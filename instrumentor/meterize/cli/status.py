@@ -64,6 +64,7 @@ def as_mapping(found: PackageStatus) -> dict[str, Any]:
                     "verdict": proof.verdict or None,
                     "time": proof.time or None,
                     "digest": proof.digest or None,
+                    "differs": proof.differs or None,
                 },
             }
             for plan, proof in zip(manifest.plans, found.proofs, strict=True)
@@ -86,15 +87,16 @@ def as_mapping(found: PackageStatus) -> dict[str, Any]:
 
 _UNPROVEN = {
     Proven.NONE: "no verdict yet: meterize verify PLAN",
-    Proven.OTHER_PLAN: "the verdict beside the plan is of another plan: verify again",
-    Proven.OTHER_BYTES: "the verdict beside the plan is of other code than lies here: verify again",
+    Proven.OTHER_PLAN: "the verdict beside the plan is of another plan{}: verify again",
+    Proven.OTHER_BYTES: "the verdict beside the plan is of other code than runs here{}: verify again",
     Proven.UNREADABLE: "the verdict beside the plan cannot be read: verify again",
 }
 
 
 def _proof(proof: FeatureProof) -> str:
     if proof.state is not Proven.CURRENT:
-        return f"[yellow]{_UNPROVEN[proof.state]}[/]"
+        differs = f", which differs in {proof.differs}" if proof.differs else ""
+        return f"[yellow]{escape(_UNPROVEN[proof.state].format(differs))}[/]"
     style = "green" if proof.verdict == "passed" else "red"
     return f"verdict [{style}]{proof.verdict}[/] for this plan and these files, {escape(proof.time)}"
 

@@ -60,6 +60,7 @@ def as_mapping(report: StripReport) -> dict[str, Any]:
 
 def _show(report: StripReport) -> None:
     console = output.stdout()
+    output.warn(report.notes)
     name = f"[bold]{escape(report.distribution)}[/]"
     if report.identical:
         done = [f"{len(report.restored)} restored"] * bool(report.restored)
@@ -72,6 +73,5 @@ def _show(report: StripReport) -> None:
         console.print(f"{name}: stripped, but not everything is as it was:")
     for left in report.left:
         console.print(f"  [yellow]left[/] {escape(left.path)}: {escape(left.reason)}", soft_wrap=True)
-    output.warn(report.notes)
     if report.runtime_removed:
         console.print("  The runtime meterize_hooks went with its last user.")

@@ -33,6 +33,8 @@ def show(found: Verification) -> None:
         )
     console.print(f"Evidence: {escape(str(found.evidence_path))}", soft_wrap=True)
     console.print(f"[dim]SHA-256 {found.evidence_digest}[/]", soft_wrap=True)
+    if found.kept_path is not None:
+        console.print(f"The verdict that lay there passed, and is kept: {escape(str(found.kept_path))}", soft_wrap=True)
     output.warn(tuple(dict.fromkeys(warning for verdict in found.verdicts for warning in verdict.warnings)))
     console.print(f"Verdict: {_verdict(found.passed)}")
 
@@ -42,7 +44,8 @@ def _verdict(passed: bool) -> str:
 
 
 def _show_feature(console: Console, verdict: Verdict, trip: RoundTrip) -> None:
-    title = f"[bold]{escape(verdict.plan.distribution)} {escape(verdict.package.version)}[/], feature "
+    made_for = f" [red](hooks made for {escape(verdict.made_for)})[/]" if verdict.made_for else ""
+    title = f"[bold]{escape(verdict.plan.distribution)} {escape(verdict.package.version)}[/]{made_for}, feature "
     console.print(f"{title}[bold cyan]{escape(verdict.plan.feature)}[/]: {_verdict(verdict.passed)}")
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     for name, group, wanted in (("feature tests", verdict.feature, True), ("rest tests", verdict.rest, False)):

@@ -59,7 +59,11 @@ def as_mapping(found: Verification) -> dict[str, Any]:
         "verdict": _word(found.passed),
         "plan": str(found.plan_path),
         "cost": found.cost,
-        "evidence": {"path": str(found.evidence_path), "digest": found.evidence_digest},
+        "evidence": {
+            "path": str(found.evidence_path),
+            "digest": found.evidence_digest,
+            "kept": None if found.kept_path is None else str(found.kept_path),
+        },
         **(features[0] if len(features) == 1 else {"features": features}),
     }
 

@@ -37,7 +37,9 @@ def strip(site: Path, distribution: str) -> StripReport:
         manifest = find_manifest(site, distribution)
         if manifest is None:
             raise _not_metered(site, distribution)
-        because = _what_happened(site, manifest)
+        found = find_distribution(manifest.distribution, [str(site)])
+        installed = found.version if found else None
+        because = _what_happened(manifest, installed)
         releases = {file: release(site, manifest.distribution, file, because=because) for file in manifest.files}
         changes = [change for each in releases.values() for change in each.changes]
         changes += _forget(manifest)
@@ -45,7 +47,8 @@ def strip(site: Path, distribution: str) -> StripReport:
         site_mtime_ns, runtime_removed, note = _take_shared(site, manifest, state, changes)
         emptied = tuple(_emptied(site, manifest))
         commit(Commission(site=site, changes=changes, site_mtime_ns=site_mtime_ns, emptied=emptied))
-        return _report(site, manifest, releases, runtime_removed, note)
+        notes = (*_other_version(manifest, installed), *filter(None, (note,)))
+        return _report(site, manifest, releases, runtime_removed, notes)
 
 
 def _forget(manifest: Manifest) -> Iterator[Change]:
@@ -78,18 +81,23 @@ def _emptied(site: Path, manifest: Manifest) -> Iterator[str]:
             yield from (str(folder) for folder in PurePosixPath(file.pyc).parents if str(folder) != ".")
 
 
-def _what_happened(site: Path, manifest: Manifest) -> str:
+def _other_version(manifest: Manifest, installed: str | None) -> Iterator[str]:
+    """Said before anything else, where the hooks are of another version than the one that is installed (None: none is)."""
+    if installed is not None and installed != manifest.version:
+        yield f"version {installed} was installed over {manifest.version}, which the hooks were made for"
+
+
+def _what_happened(manifest: Manifest, installed: str | None) -> str:
     """The end of a sentence that explains why a file is not as we left it."""
-    found = find_distribution(manifest.distribution, [str(site)])
-    if found is None:
+    if installed is None:
         return f", when {manifest.distribution} was uninstalled"
-    if found.version != manifest.version:
-        return f", when {manifest.distribution} was changed from version {manifest.version} to {found.version}"
+    if installed != manifest.version:
+        return f", when version {installed} was installed over {manifest.version}"
     return ", by a new compilation or installation (compileall, pip, or Python itself)"
 
 
 def _report(
-    site: Path, manifest: Manifest, releases: dict[ManagedFile, Release], runtime_removed: bool, note: str
+    site: Path, manifest: Manifest, releases: dict[ManagedFile, Release], runtime_removed: bool, notes: tuple[str, ...]
 ) -> StripReport:
     restored: list[str] = []
     removed: list[str] = []
@@ -106,7 +114,7 @@ def _report(
         left=tuple(left),
         identical=not left and all(is_back(site, file) for file in releases),
         runtime_removed=runtime_removed,
-        notes=(note,) if note else (),
+        notes=notes,
     )
 
 

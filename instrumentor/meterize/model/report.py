@@ -116,7 +116,7 @@ class Proven(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureProof:
     """What ``verify`` left beside the plan of one feature; ``verdict``, ``time`` and ``digest`` (of the file) are of evidence
-    that is current."""
+    that is current. ``differs``: what the plan or the code in force differs in from what other evidence is of, in words."""
 
     feature: str
     state: Proven
@@ -124,6 +124,7 @@ class FeatureProof:
     verdict: str = ""
     time: str = ""
     digest: str = ""
+    differs: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -97,8 +97,9 @@ class TestGroup:
 class Verdict:
     """Whether the hooks of one feature tell it from the rest and change nothing else; ``reasons`` says why not.
 
-    ``plan_digest`` is that of the plan in force. ``rest_suites``: the plan's own rest, and the features that it is told apart
-    from. ``failing_anyway`` are the tests that fail with hooks and without.
+    ``plan_digest`` is that of the plan in force, ``plan_parts`` what it consists of (``pipeline/proof/plan_parts.py``).
+    ``made_for`` is the version that the hooks were made for, if another one is installed. ``rest_suites``: the plan's own rest,
+    and the features that it is told apart from. ``failing_anyway`` are the tests that fail with hooks and without.
     """
 
     package: Package
@@ -114,6 +115,8 @@ class Verdict:
     failing_anyway: tuple[str, ...]
     reasons: tuple[str, ...]
     warnings: tuple[str, ...]
+    plan_parts: Mapping[str, str] = field(default_factory=dict)
+    made_for: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +146,8 @@ class RoundTrip:
 class Verification:
     """All of a plan: a verdict for each feature, each distinct command once, a round trip for each package.
 
-    The evidence lies at ``evidence_path``; ``evidence_digest`` is the SHA-256 of that file. ``cost`` is the CPU time of the
+    The evidence lies at ``evidence_path``; ``evidence_digest`` is the SHA-256 of that file. ``kept_path`` is where the evidence
+    that lay there before is kept, if it proves what this does not. ``cost`` is the CPU time of the
     suites with hooks over that without; None where there is too little to compare.
     """
 
@@ -154,6 +158,7 @@ class Verification:
     cost: float | None
     evidence_path: Path
     evidence_digest: str
+    kept_path: Path | None = None
 
     @property
     def passed(self) -> bool:

@@ -17,4 +17,4 @@ def status(name: str | None, *, target: Target) -> tuple[PackageStatus, ...]:
     Raises TargetError if the one that is named is not installed either.
     """
     states = states_of(name, target=target)
-    return tuple(dataclasses.replace(state, proofs=find_verdicts(state.site, state.manifest)) for state in states)
+    return tuple(dataclasses.replace(state, proofs=find_verdicts(state)) for state in states)

@@ -75,7 +75,8 @@ def _moved(point: HookPoint, code: CodeType) -> HookPoint:
 
 def _out_of_date(plans: Sequence[HookPlan], changes: dict[str, tuple[str, ...]], package: Package, path: Path) -> TargetError:
     version = {plan.version for plan in plans} - {package.version}
-    since = f" between {', '.join(sorted(version))} and {package.version}" if version else " since the plan was made"
+    installed = f"{package.distribution} {package.version} is installed"
+    since = f"{installed}, " + (f"the plan is of {', '.join(sorted(version))}" if version else "and not as the plan has it")
     count = len({change for changed in changes.values() for change in changed})
     names = ", ".join(repr(name) for name in changes)
     again = f" (meterize analyze {package.import_name} --features FILE)" if any(plan.against for plan in plans) else ""
@@ -85,7 +86,7 @@ def _out_of_date(plans: Sequence[HookPlan], changes: dict[str, tuple[str, ...]],
     elif fitting := [plan.feature for plan in plans if plan.feature not in changes]:
         hint += f" The others fit; to meter them meanwhile: {' '.join(f'--feature {shlex.quote(name)}' for name in fitting)}"
     return TargetError(
-        f"{count} hooked function{'s' * (count != 1)} of {package.distribution} changed{since}; nothing was instrumented",
+        f"{since}: {count} hooked function{'s' * (count != 1)} changed; nothing was instrumented",
         slug="plan-out-of-date",
         hint=hint,
         details=tuple(f"{name}: {change}" for name, changed in changes.items() for change in changed),

@@ -156,7 +156,7 @@ def _report(work: _Work, packages: Mapping[str, Package], dry_run: bool) -> Iter
 
 def _warnings(plan: HookPlan, package: Package, hooks: tuple[PlacedHook, ...]) -> Iterator[str]:
     if plan.version != package.version:
-        yield f"made for {plan.distribution} {plan.version}, and {package.version} is installed; the hooked code is the same"
+        yield f"{plan.distribution} {package.version} is installed, the plan is of {plan.version}; the hooked code is the same"
     for hook in hooks:
         levels = " and ".join("-" + "O" * level for level in hook.missing_at)
         if levels:

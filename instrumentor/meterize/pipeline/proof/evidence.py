@@ -64,6 +64,7 @@ def _feature(verdict: Verdict) -> dict[str, Any]:
         "distribution": verdict.package.distribution,
         "version": verdict.package.version,
         "plan_digest": verdict.plan_digest,
+        "plan": dict(verdict.plan_parts),
         "verdict": _word(verdict.passed),
         "reasons": list(verdict.reasons),
         "hooks": [point.id for point in plan.hook_points],

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from meterize.cpython.versions import CACHE_TAG
 from meterize.errors import TargetError
-from meterize.evidence import evidence_file, require_place, write_evidence
+from meterize.evidence import evidence_file, keep_passed, require_place, write_evidence
 from meterize.model.manifest import Manifest, MeteredPlan
 from meterize.model.package import Package
 from meterize.model.plan import HookPlan
@@ -27,6 +27,7 @@ from meterize.testruns import Originals
 
 from .evidence import describe
 from .judgement import judge
+from .plan_parts import parts_of
 from .round_trip import go_round, proven_files
 from .suite_pairs import Pair, SuitePairs
 from .untouched import original_code
@@ -59,8 +60,10 @@ def verify(
         pairs = partial(SuitePairs, package, target=target, timeout=timeout, progress=progress)
         examined.append(_examine(own, every, package, manifest, target, pairs))
     found = _gather(plan_path, plans, examined, evidence_path)
-    digest = write_evidence(evidence_path, describe(found, plan_file_digest), like=plan_path)
-    return dataclasses.replace(found, evidence_digest=digest)
+    content = describe(found, plan_file_digest)
+    kept = keep_passed(evidence_path, content)
+    digest = write_evidence(evidence_path, content, like=plan_path)
+    return dataclasses.replace(found, evidence_digest=digest, kept_path=kept)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,15 +106,26 @@ def _examine(
         pairs = make_pairs(originals)
         ran = [(plan, *_run(plan, every, pairs)) for plan in plans]
     round_trip = go_round(code, manifest, files)
-    digests = {metered.feature: metered.plan_digest for metered in manifest.plans}
+    in_force = {metered.feature: metered for metered in manifest.plans}
     disturbances = _disturbances(package, target)
     verdicts = []
     for plan, with_pair, rest_pairs in ran:
+        metered = in_force[plan.feature]
         verdict = judge(
-            plan, digests[plan.feature], package, with_pair=with_pair, rest_pairs=rest_pairs, problems=round_trip.problems
+            plan, metered.plan_digest, package, with_pair=with_pair, rest_pairs=rest_pairs, problems=round_trip.problems
         )
-        verdicts.append(dataclasses.replace(verdict, warnings=(*disturbances, *verdict.warnings)))
+        verdict = dataclasses.replace(verdict, warnings=(*disturbances, *verdict.warnings), plan_parts=parts_of(metered))
+        verdicts.append(_of_version(verdict, manifest))
     return _Examined(verdicts=tuple(verdicts), suites=pairs.suites(), round_trip=round_trip)
+
+
+def _of_version(verdict: Verdict, manifest: Manifest) -> Verdict:
+    """The verdict, with the version said before anything else where another one was installed since."""
+    if manifest.version == verdict.package.version:
+        return verdict
+    change = f"version {verdict.package.version} was installed over {manifest.version}"
+    what = f"{change}, which the hooks were made for: instrument again"
+    return dataclasses.replace(verdict, passed=False, reasons=(what, *verdict.reasons), made_for=manifest.version)
 
 
 def _run(plan: HookPlan, every: Sequence[HookPlan], pairs: SuitePairs) -> tuple[Pair, tuple[Pair, ...]]:
