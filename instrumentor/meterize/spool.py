@@ -70,6 +70,21 @@ def default_spool(environ: Mapping[str, str]) -> Path:
     return Path(os.path.expanduser("~/.local/state/meterize/spool"))  # noqa: PTH111 - no error without a home
 
 
+def find_obstacle(folder: Path) -> str:
+    """What keeps a process of this user from writing there, in words; empty if nothing does. Hooks make missing folders."""
+    at = folder
+    while not os.path.lexists(at) and at != at.parent:
+        at = at.parent
+    what = "it" if at == folder else f"it is not there and cannot be made: {at}"
+    if not at.exists():
+        return f"{what} is a link that leads nowhere"
+    if not at.is_dir():
+        return f"{what} is no folder"
+    if not os.access(at, os.W_OK | os.X_OK):
+        return f"{what} is not to be written to by this user"
+    return ""
+
+
 def read_uses(folder: Path) -> Usage:
     """Sum up the spool. An event counts once, however many copies there are; a folder that is not there holds nothing."""
     reading = _Reading()

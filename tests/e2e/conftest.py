@@ -197,7 +197,7 @@ class Lab:
         return self.root / "spool"
 
     def environment(self, **more: str) -> dict[str, str]:
-        return clean_variables(METERIZE_SPOOL=str(self.spool), TMPDIR=str(self.temp), **more)
+        return clean_variables(**{"METERIZE_SPOOL": str(self.spool), "TMPDIR": str(self.temp), **more})
 
     def command(self, *arguments: str | Path, python: Path | None = None) -> list[str]:
         """The tool, in the environment that runs the tests, working on this one."""
@@ -451,14 +451,16 @@ def nobody() -> int:
 
 @pytest.fixture(scope="session")
 def let_in() -> Callable[[Lab], None]:
-    """Lets any user walk to a lab, whose folders pytest makes for their owner only."""
+    """Lets any user walk to a lab, whose folders pytest makes for their owner only, and write to its spool."""
 
     def open_up(lab: Lab) -> None:
         for folder in (lab.root, *lab.root.parents):
             if folder in (Path(tempfile.gettempdir()), Path.home(), Path("/")):
                 break
             folder.chmod(folder.stat().st_mode | 0o055)
-        lab.temp.chmod(0o777)
+        lab.spool.mkdir(exist_ok=True)
+        for folder in (lab.temp, lab.spool):
+            folder.chmod(0o777)
         if not can_reach(lab.work, NOBODY):
             pytest.skip("temporary files lie where other users cannot reach them")
 

@@ -177,6 +177,18 @@ def test_compiled_files_elsewhere(lab, metered):
     assert states(lab, 0) == ({"ours"}, set())
 
 
+def test_a_spool_that_cannot_be_written_to(lab):
+    (lab.work / "file").write_text("")
+    for spool, why in ((lab.work / "file", "it is no folder"), (lab.work / "file" / "x", f"{lab.work / 'file'} is no folder")):
+        elsewhere = {"METERIZE_SPOOL": str(spool)}
+        lab.use(USE, **elsewhere)
+        assert states(lab, 1, **elsewhere) == ({"ours"}, {"spool-unusable"})
+        shown = lab.meterize("status", **elsewhere).out
+        assert why in shown
+        assert "Set it to a folder" in shown
+    assert states(lab, 0, METERIZE_SPOOL=str(lab.root / "to" / "be" / "made")) == ({"ours"}, set())
+
+
 @pytest.mark.parametrize("what", ["all", "one file", "metadata"])
 def test_the_runtime_is_deleted(lab, metered, what):
     if what == "all":
@@ -309,8 +321,6 @@ class TestAnotherUser:
     def test_is_metered_all_the_same(self, lab, let_in, can_reach, nobody):
         """The application often runs as a user of its own, in an environment that root has metered."""
         let_in(lab)
-        lab.spool.mkdir()
-        lab.spool.chmod(0o777)
         if not can_reach(lab.python, nobody):
             pytest.skip("the interpreter lies where other users cannot reach it")
         whoever = {"user": nobody, "group": nobody, "extra_groups": []}
@@ -337,6 +347,10 @@ class TestAnotherUser:
         before = snapshot_of(lab.venv)
         assert quick("instrument", path, user=nobody).code == 0
         assert quick("status", user=nobody).code == 0
+        lab.spool.chmod(0o755)
+        ran = quick("status", user=nobody)
+        assert ran.code == 1, ran
+        assert "it is not to be written to by this user" in ran.out
         assert quick("strip", "greenhouse").code == 0, "root may, too"
         assert snapshot_of(lab.venv) == before
         assert quick("instrument", path).code == 0

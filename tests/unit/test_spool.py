@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from meterize.spool import LINE_LIMIT, UseTotal, default_spool, read_uses
+from meterize.spool import LINE_LIMIT, UseTotal, default_spool, find_obstacle, read_uses
 
 DAY = date(2025, 3, 1)
 
@@ -171,3 +171,14 @@ def test_a_folder_that_is_none_is_told(tmp_path):
 def test_where_the_spool_is(environ, expected):
     expected = expected.format(home=Path.home(), here=Path.cwd())
     assert default_spool(environ) == Path(expected)
+
+
+def test_what_keeps_uses_from_being_written_down(tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to("nowhere")
+    assert find_obstacle(tmp_path) == ""
+    assert find_obstacle(tmp_path / "folders" / "to" / "be" / "made") == ""
+    assert find_obstacle(tmp_path / "file") == "it is no folder"
+    assert find_obstacle(tmp_path / "link") == "it is a link that leads nowhere"
+    below = tmp_path / "file"
+    assert find_obstacle(below / "spool") == f"it is not there and cannot be made: {below} is no folder"

@@ -26,7 +26,8 @@ FINDINGS = 1
 def status(target: Target, package: str | None, as_json: bool) -> int:
     """Show what is metered here (or of PACKAGE), by which plan, and whether each file is still as meterize left it.
 
-    Exit code 1 if something keeps hooks from working: an upgrade, a recompile, a touched source, an environment setting.
+    Exit code 1 if something keeps hooks from working, or uses from being written down: an upgrade, a recompile, a touched
+    source, an environment setting.
 
     \b
     Example:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from meterize.installed import inspect, manifests, notices, recover
-from meterize.model.manifest import Manifest
+from meterize.model.manifest import Manifest, Notice
 from meterize.model.package import Package
 from meterize.model.report import PackageStatus
+from meterize.spool import default_spool, find_obstacle
 
 from .target import Target
 
@@ -47,7 +49,7 @@ def manifest_of(package: Package) -> Manifest | None:
 
 def _inspect(site: Path, manifest: Manifest, target: Target) -> PackageStatus:
     files = inspect(site, manifest)
-    odd = notices(site, manifest, search_path=target.search_path, environ=os.environ)
+    odd = (*notices(site, manifest, search_path=target.search_path, environ=os.environ), *_spool(os.environ))
     return PackageStatus(
         site=site,
         manifest=manifest,
@@ -55,6 +57,19 @@ def _inspect(site: Path, manifest: Manifest, target: Target) -> PackageStatus:
         notices=odd,
         intact=not odd and all(file.metered for file in files),
     )
+
+
+def _spool(environ: Mapping[str, str]) -> Iterator[Notice]:
+    """Where the variable names a folder. The usual one is another for each user, and nothing to do with who asks here."""
+    if not environ.get("METERIZE_SPOOL"):
+        return
+    folder = default_spool(environ)
+    if obstacle := find_obstacle(folder):
+        yield Notice(
+            slug="spool-unusable",
+            meaning=f"METERIZE_SPOOL names {folder}, where no use can be written down: {obstacle}. Uses are counted, and lost.",
+            advice="Set it to a folder that the application's user may write to, or unset it, and start the application again.",
+        )
 
 
 def _is_meant(name: str, manifest: Manifest) -> bool:
