@@ -159,17 +159,43 @@ def test_completion_scripts(quick, lab):
     lab.refused(quick("completion", "tcsh"), 2, "usage", "bash")
 
 
-def test_bash_completes_commands_and_packages(lab, clean_variables, run):
-    def complete(*words):
+@pytest.fixture
+def complete(lab, clean_variables, run):
+    """What bash is offered for the last word."""
+
+    def ask(*words, kinds=False):
         variables = clean_variables(
             _METERIZE_COMPLETE="bash_complete", COMP_WORDS=" ".join(words), COMP_CWORD=str(len(words) - 1)
         )
         ran = run([sys.executable, "-m", "meterize"], cwd=lab.work, variables=variables)
         assert ran.code == 0, ran
-        return {line.partition(",")[2] for line in ran.out.splitlines()}
+        return {line if kinds else line.partition(",")[2] for line in ran.out.splitlines() if line}
 
+    return ask
+
+
+def test_bash_completes_commands_and_packages(complete, lab, metered):
     assert complete("meterize", "st") == {"status", "strip"}
-    assert "click" in complete("meterize", "strip", "cli")
+    assert "click" in complete("meterize", "analyze", "cli")
+    assert complete("meterize", "strip", "") == set(), "nothing is metered here"
+    assert complete("meterize", "--python", str(lab.venv), "strip", "") == {"greenhouse"}
+    assert complete("meterize", f"--python={lab.venv}", "status", "Green") == {"greenhouse"}
+    assert complete("meterize", "--python", "/no/such/python", "strip", "'") == set()
+
+
+def test_bash_completes_plans(lab, complete, plan):
+    (lab.work / "pyproject.toml").write_text("")
+    (lab.work / "notes.txt").write_text("")
+    for folder in ("plans", ".git", "more plans"):
+        (lab.work / folder).mkdir()
+    assert complete("meterize", "instrument", "py") == {"pyproject.toml"}, "no other TOML file begins so"
+    plan("irrigation", name="plans/water.plan.toml")
+    plan("irrigation")
+    for command in ("instrument", "verify"):
+        assert complete("meterize", command, "") == {"irrigation.plan.toml", "plans/", "more plans/"}
+        assert complete("meterize", command, "plans/") == {"plans/water.plan.toml"}
+        assert complete("meterize", command, "pl", kinds=True) == {"dir,pl"}, "the shell completes folders, and goes on in them"
+        assert complete("meterize", command, "nowhere/x", kinds=True) == {"dir,nowhere/x"}
 
 
 @pytest.mark.parametrize(

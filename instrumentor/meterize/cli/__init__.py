@@ -1,6 +1,8 @@
 """The ``meterize`` command: one file a command, rich and JSON views. The only place that prints."""
 
 import gc
+import os
+import shlex
 import signal
 import sys
 from collections.abc import Sequence
@@ -37,7 +39,11 @@ def _hand_over() -> None:
 
     from .elsewhere import asked_for, hand_over
 
-    python = asked_for(sys.argv[1:])
+    arguments = sys.argv[1:]
+    if "_METERIZE_COMPLETE" in os.environ:  # a shell asks how the line goes on (click's documentation, "Shell Completion")
+        with suppress(ValueError):  # in the middle of a quotation
+            arguments = shlex.split(os.environ.get("COMP_WORDS", ""))[1:]
+    python = asked_for(arguments)
     if python is not None:
         with suppress(MeterizeError):  # the command line comes to it again, and says so
             hand_over(python, sys.argv[1:])

@@ -2,16 +2,65 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
+from contextlib import suppress
 from importlib.metadata import distributions
+from pathlib import Path
 
 import click
-from click.shell_completion import get_completion_class
+from click.shell_completion import CompletionItem, get_completion_class
+
+from meterize.errors import MeterizeError
+from meterize.installed import manifests
+from meterize.model.own_files import PLAN_BEGINS
+from meterize.pipeline.target import Target
 
 
 def complete_packages(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
     """Names of installed distributions that begin with what was typed."""
-    names = {str(found.metadata["Name"]) for found in distributions() if found.metadata["Name"]}
-    return sorted(name for name in names if name.lower().startswith(incomplete.lower()))
+    return _beginning(incomplete, (str(found.metadata["Name"]) for found in distributions() if found.metadata["Name"]))
+
+
+def complete_metered(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Names of the distributions with hooks in them that begin with what was typed."""
+    target = context.find_object(Target) or Target()
+    names: set[str] = set()
+    with suppress(MeterizeError, OSError):  # the command itself will say what is wrong
+        for site in target.sites():
+            names.update(manifest.distribution for manifest in manifests(site))
+    return _beginning(incomplete, names)
+
+
+def _beginning(incomplete: str, names: Iterable[str]) -> list[str]:
+    return sorted(name for name in frozenset(names) if name.lower().startswith(incomplete.lower()))
+
+
+def complete_plans(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Plans, or where nothing says that it is one any TOML file, and folders; folders alone are left to the shell, which sets
+    no blank behind them."""
+    head, tail = os.path.split(incomplete)
+    entries: list[Path] = []
+    with suppress(OSError, RuntimeError):  # RuntimeError: a ~user that nobody is
+        entries = sorted(path for path in Path(head or ".").expanduser().iterdir() if _is_meant(path.name, tail))
+    files = [path for path in entries if path.suffix == ".toml" and path.is_file()]
+    plans = [path for path in files if _is_plan(path)] or files
+    if not plans:
+        return [CompletionItem(incomplete, type="dir")]
+    folders = [os.path.join(head, path.name, "") for path in entries if path.is_dir()]  # noqa: PTH118 - as it was typed
+    return [CompletionItem(each) for each in (*(os.path.join(head, path.name) for path in plans), *folders)]  # noqa: PTH118
+
+
+def _is_meant(name: str, typed: str) -> bool:
+    return name.startswith(typed) and name.startswith(".") == typed.startswith(".")
+
+
+def _is_plan(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(PLAN_BEGINS)) == PLAN_BEGINS
+    except OSError:
+        return False
 
 
 @click.command()

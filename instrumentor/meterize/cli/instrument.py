@@ -16,10 +16,11 @@ from meterize.pipeline.target import Target
 
 from . import output
 from .change_view import show_changes
+from .completion import complete_plans
 
 
 @click.command()
-@click.argument("plan", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("plan", type=click.Path(dir_okay=False, path_type=Path), shell_complete=complete_plans)
 @click.option("--policy", type=click.Choice([p.value for p in Policy]),
               help="once: fire once a process, then be gone; every: count every use.  [default: as in PLAN]")  # fmt: skip
 @click.option("--feature", "features", multiple=True, metavar="NAME",

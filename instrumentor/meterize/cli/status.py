@@ -14,13 +14,13 @@ from meterize.pipeline.status import status as look
 from meterize.pipeline.target import Target
 
 from . import output
-from .completion import complete_packages
+from .completion import complete_metered
 
 FINDINGS = 1
 
 
 @click.command()
-@click.argument("package", required=False, shell_complete=complete_packages)
+@click.argument("package", required=False, shell_complete=complete_metered)
 @output.json_option
 @click.pass_obj
 def status(target: Target, package: str | None, as_json: bool) -> int:

@@ -13,13 +13,13 @@ from meterize.pipeline.metering.strip import strip_all
 from meterize.pipeline.target import Target
 
 from . import output
-from .completion import complete_packages
+from .completion import complete_metered
 
 FINDINGS = 1
 
 
 @click.command()
-@click.argument("package", required=False, shell_complete=complete_packages)
+@click.argument("package", required=False, shell_complete=complete_metered)
 @click.option("--all", "everything", is_flag=True, help="Strip every metered package of the environment.")
 @output.json_option
 @click.pass_obj

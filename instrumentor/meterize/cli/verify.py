@@ -12,6 +12,7 @@ from meterize.pipeline.proof.verify import verify as check
 from meterize.pipeline.target import Target
 
 from . import output
+from .completion import complete_plans
 from .options import timeout_option
 from .verdict import show
 
@@ -19,7 +20,7 @@ FINDINGS = 1
 
 
 @click.command()
-@click.argument("plan", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("plan", type=click.Path(dir_okay=False, path_type=Path), shell_complete=complete_plans)
 @click.option(
     "--evidence", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
     help="Write the evidence here [beside PLAN: NAME.verdict.json].",
