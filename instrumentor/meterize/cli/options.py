@@ -37,7 +37,8 @@ def running_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--no-cache", is_flag=True, help="Run the suites even if nothing seems to have changed since they last ran.")
     @click.option("--stability", type=click.IntRange(min=0), default=0, metavar="N",
                   help="Run each suite N more times, in other orders: what flickers proves nothing.")  # fmt: skip
-    @click.option("--allow-failures", is_flag=True, help="Go on though some tests fail: these prove nothing.")
+    @click.option("--allow-failures", is_flag=True,
+                  help="Go on though some tests fail: these prove nothing. Not if most do: too much goes unseen.")  # fmt: skip
     @wraps(command)
     def bundled(
         *arguments: Any, jobs: int | None, no_cache: bool, stability: int, allow_failures: bool, **keywords: Any

@@ -53,19 +53,27 @@ def require_success(session: Session, tests: Tests, *, allow_failures: bool = Fa
     hardly_any = few and code == _TESTS_FAILED and len(failed) * _HARDLY_ANY <= outcomes.total()
     if hardly_any or (allow_failures and few and code > 0):
         return (f"{len(failed)} of {outcomes.total()} tests failed and prove nothing: {names}. It was {session.command}",)
-    hint = (
-        f"Make the command pass by hand first, in the target's environment and in {session.cwd} (--cwd);"
-        " failing tests say nothing about a feature."
-    )
-    if code in {_NOT_FOUND, _NOT_EXECUTABLE}:
-        hint = "The shell did not find or could not start a program of the command; its folder may be missing in PATH."
-    elif few and not allow_failures:
-        hint += " Or leave these out of the selection, or go on without them: --allow-failures."
+    hint = _how_to_succeed(session, failed=len(failed), total=outcomes.total(), few=few, allow_failures=allow_failures)
     # A shell tells of a signal by 128 and its number.
     number = -code if code < 0 else code - 128
     how = f"was ended by signal {number}" if number in signal.valid_signals() else f"failed with exit code {code}"
     details = (f"failed: {names}", *session.finished.tail) if failed else session.finished.tail
     raise TestsError(f"the command {how}: {session.command}", slug="suite-failed", hint=hint, details=details)
+
+
+def _how_to_succeed(session: Session, *, failed: int, total: int, few: bool, allow_failures: bool) -> str:
+    if session.finished.exit_code in {_NOT_FOUND, _NOT_EXECUTABLE}:
+        return "The shell did not find or could not start a program of the command; its folder may be missing in PATH."
+    hint = f"Make the command pass by hand first, in the target's environment and in {session.cwd} (--cwd);"
+    if failed and not few:
+        return (
+            f"{hint} {failed} of {total} tests failed, and --allow-failures is for a few: a test that fails stops half-way, so"
+            " what only such tests run goes unseen, and would be missing from the feature, or be taken for its own."
+        )
+    hint += " failing tests say nothing about a feature."
+    if few and not allow_failures:
+        hint += " Or leave these out of the selection, or go on without them: --allow-failures."
+    return hint
 
 
 def require_data(session: Session, package: Package, recorded: Set[str]) -> None:

@@ -293,7 +293,16 @@ def test_a_suite_that_mostly_fails_or_breaks_off_proves_nothing(suite):
         with pytest.raises(TestsError) as caught:
             suite.collect(command, allow_failures=True)
         assert caught.value.slug == "suite-failed"
-        assert "--allow-failures" not in (caught.value.hint or "")
+        assert "go on without them" not in caught.value.hint
+
+
+@pytest.mark.parametrize("allow_failures", [False, True])
+def test_why_a_suite_that_mostly_fails_is_worthless_is_said(suite, allow_failures):
+    suite.write(test_flaky=FLAKY)
+    with pytest.raises(TestsError) as caught:
+        suite.collect("python -m pytest -q test_flaky.py -k 'fails or passes_0'", allow_failures=allow_failures)
+    assert "1 of 2 tests failed, and --allow-failures is for a few" in caught.value.hint
+    assert "stops half-way" in caught.value.hint
 
 
 def test_one_test_in_many_that_fails_is_told_and_no_obstacle(suite):
