@@ -44,6 +44,32 @@ def test_every_error_slug_is_documented(root: Path) -> None:
     assert [slug for slug in documented if slug not in used] == []
 
 
+def test_users_are_not_sent_to_files_that_they_do_not_have(root: Path) -> None:
+    """An installed tool has no docs/ beside it: what it says to its users it says itself. Docstrings are for those who have the
+    source, except those of commands, which are their help."""
+    sent = []
+    for file in source_files(root):
+        if file.is_relative_to(root / "tools"):
+            continue
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        unheard = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and not _is_help(node, tree)}
+        sent += [
+            f"{file.relative_to(root)}:{node.lineno}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and id(node) not in unheard and re.search(r"docs/|\.md\b", str(node.value))
+        ]
+    assert sent == []
+
+
+def _is_help(node: ast.Expr, tree: ast.Module) -> bool:
+    """The docstring of a function that is decorated as a command."""
+    return any(
+        function.body[0] is node and any("command" in ast.unparse(decorator) for decorator in function.decorator_list)
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef)
+    )
+
+
 def test_every_slug_is_a_literal(root: Path) -> None:
     """Only literal slugs can be held to the page; the family in errors.py passes them on."""
     loose = []

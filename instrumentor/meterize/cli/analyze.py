@@ -33,7 +33,7 @@ _IN_FILE: Final = {"name", "with_command", "without_command", "cwd", "charge", "
 @click.option("--with", "with_command", metavar="CMD", help="Runs the tests that use the feature.")
 @click.option("--without", "without_command", metavar="CMD", help="Runs the tests of everything else.")
 @click.option("--features", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
-              help="Several features in one go, each told apart from all the others: see docs/plan.md.")  # fmt: skip
+              help="Several features in one go, each told apart from all the others: TOML, as above.")  # fmt: skip
 @click.option(
     "--cwd", type=click.Path(file_okay=False, exists=True, path_type=Path), default=".", help="Run both commands here."
 )
@@ -85,6 +85,17 @@ def analyze(
     Example:
       meterize analyze tablib --feature xlsx \\
         --with 'python -m pytest tests -k xlsx' --without 'python -m pytest tests -k "not xlsx"'
+
+    \b
+    A FILE of features. Each may have what the options below say, a policy ("once" or "every"), and a package
+    of its own; [rest] runs the tests that use none of them:
+      [feature.xlsx]
+      with = "python -m pytest tests -k xlsx"
+      policy = "every"
+      [feature.html]
+      with = "python -m pytest tests -k html"
+      [rest]
+      command = "python -m pytest tests -k 'not xlsx and not html'"
     """
     how: dict[str, Any] = {"plan_path": plan, "data_path": data, "page_path": page, "timeout": timeout, "target": target}
     how["running"] = running

@@ -19,7 +19,7 @@ from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElaps
 SCHEMA = 1
 """The version of every JSON answer, see docs/json-output.md."""
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON (docs/json-output.md).")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 
 
 class _Console(Console):
