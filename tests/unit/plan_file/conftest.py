@@ -85,6 +85,12 @@ numbers = st.integers(0, 2**31 - 1)
 files = st.lists(st.text("abc.é \"'\\\n", min_size=1).filter(lambda part: part.strip(".")), min_size=1, max_size=3).map(
     lambda parts: "/".join(parts) + ".py"
 )
+guidances = st.builds(
+    Guidance,
+    at=st.lists(texts, max_size=2).map(tuple),
+    exclude=st.lists(texts, max_size=2).map(tuple),
+    max_hooks=st.none() | st.integers(1, 2**31 - 1),
+)
 codes = st.builds(CodeId, file=files, qualname=names, first_line=numbers)
 
 
@@ -134,6 +140,7 @@ def features(draw: st.DrawFn, names_taken: frozenset[str] = frozenset()) -> Hook
         slice_functions=tuple(draw(st.lists(texts, max_size=3))),
         hook_points=points,
         alternatives=tuple(draw(st.lists(alternative, max_size=2))),
+        guidance=draw(guidances),
         warnings=tuple(draw(st.lists(texts, max_size=3))),
     )
 

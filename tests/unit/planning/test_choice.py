@@ -327,7 +327,7 @@ CALLS = st.sampled_from(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(CALLS, min_size=1, max_size=4), st.lists(CALLS, min_size=1, max_size=4), st.sampled_from(Charge))
 def test_hooks_hit_what_they_say_and_never_the_rest(package, feature: list[str], rest: list[str], charge: Charge) -> None:
     small = package(SUCCESS)

@@ -34,7 +34,7 @@ def _open(in_process, folder, stride):
 _lengths = st.lists(st.integers(1, 40_000).map(lambda units: 2 * units), min_size=1, max_size=12)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), lengths=_lengths)
 def test_marks_come_back(in_process, tmp_path_factory, data, lengths):
     folder = tmp_path_factory.mktemp("run")
