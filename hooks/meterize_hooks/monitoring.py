@@ -9,8 +9,6 @@ import sys
 from _functools import partial  # type: ignore[import-not-found] # not ``functools``, which brings ``collections``
 from _weakref import ref
 
-from .system import System
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -18,9 +16,9 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from .accounts import Accounts
-    from .hook import Fires, OnceHook
+    from .hook import Hook
 
-    Sites: TypeAlias = "dict[int, tuple[ref[CodeType], dict[int, OnceHook]]]"
+    Sites: TypeAlias = "dict[int, tuple[ref[CodeType], dict[int, Hook]]]"
 
 TOOL_NAME = "meterize"
 TOOL_IDS = (4, 3, 5)
@@ -30,14 +28,13 @@ TOOL_IDS = (4, 3, 5)
 class MonitoringHooks:
     """Arms hooks by events; its sites are, by ``id(code)``, the hooks that wait at the offsets of a living code object."""
 
-    def __init__(self, fires: Fires, accounts: Accounts) -> None:
-        self._fires = fires
+    def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
         self._sites: Sites = {}
         self._monitoring: Any = getattr(sys, "monitoring", None)
         self._tool: int | None = None
 
-    def arm(self, code: CodeType, offset: int, hook: OnceHook) -> str | None:
+    def arm(self, code: CodeType, offset: int, hook: Hook) -> str | None:
         """Let the hook fire before the instruction at this offset. The reason if it can't."""
         if self._tool is None and not self._take_tool():
             return "no-monitoring-tool"
@@ -46,16 +43,16 @@ class MonitoringHooks:
             self._share(code)
             self._sites[key] = (ref(code, partial(self._sites.pop, key)), {})
         self._sites[key][1][offset] = hook
-        if hook.fired != hook.generation:
+        if hook.left:
             self._watch(code)
         return None
 
-    def rearm(self) -> None:
-        """Watch code objects anew in which a hook has fired; what CPython has stopped reporting comes back by this."""
+    def rearm(self, gone: set[Hook]) -> None:
+        """Watch code objects of these hooks anew; what CPython has stopped reporting comes back by this."""
         if self._tool is not None:
             for reference, hooks in list(self._sites.values()):
                 code = reference()
-                if code is not None and any(hook.fired for hook in hooks.values()):
+                if code is not None and not gone.isdisjoint(hooks.values()):
                     self._monitoring.set_local_events(self._tool, code, 0)
                     self._watch(code)
 
@@ -96,12 +93,11 @@ class MonitoringHooks:
         """What CPython calls before an instruction, or before one that begins a line, of a watched code object.
 
         One frame deep and without a lock, since it runs on the application's stack, wherever that stands. A signal's handler
-        may raise out of it at any call: that exception is the application's and passes, and the fire is either stored or the
-        instruction still reported next time.
+        may raise out of it at any call: that exception is the application's and passes, and the use is either counted or the
+        instruction still reported next time. Between "may it count" and the count there is no call: no thread comes there.
         """
-        sites, fires = self._sites, self._fires
-        current, default, subjects = self._accounts.current.get, self._accounts.default.row, self._accounts.subjects
-        now, set_local_events, disable = System.time, self._monitoring.set_local_events, self._monitoring.DISABLE
+        sites, accounts, current = self._sites, self._accounts, self._accounts.current.get
+        set_local_events, disable = self._monitoring.set_local_events, self._monitoring.DISABLE
         frame_at = sys._getframe
 
         def on_event(code: CodeType, where: int) -> Any:
@@ -113,12 +109,14 @@ class MonitoringHooks:
                 hook = hooks.get(frame_at(1).f_lasti if is_line else where)
                 if hook is None:
                     return disable
-                generation = hook.generation
-                if hook.fired != generation:
-                    fires[hook, generation] = (subjects[id(current(default))], now())
-                    hook.fired = generation
+                row = current(accounts.default)
+                if hook.left:
+                    row[hook.slot] += 1
+                    hook.left -= 1
+                    if hook.left:
+                        return None
                 for other in hooks.values():
-                    if other.fired != other.generation:
+                    if other.left:
                         return disable
                 set_local_events(tool, code, 0)
             except (MemoryError, RecursionError, RuntimeError, ValueError) as error:

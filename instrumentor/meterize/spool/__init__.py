@@ -1,0 +1,22 @@
+"""Reads the spool: the folder in which every metered process keeps its counts. docs/hook-table.md specifies both."""
+
+from __future__ import annotations
+
+from .folder import default_spool
+from .names_file import HookName, Loss
+from .processes import ProcessUse, read_processes
+from .usage import Unmetered, Usage, UseTotal, read_uses
+from .uses_file import Header
+
+__all__ = [
+    "Header",
+    "HookName",
+    "Loss",
+    "ProcessUse",
+    "Unmetered",
+    "Usage",
+    "UseTotal",
+    "default_spool",
+    "read_processes",
+    "read_uses",
+]
