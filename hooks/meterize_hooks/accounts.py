@@ -42,6 +42,8 @@ class Accounts:
         """The blocks that this context is in, innermost last, with their rows."""
         self.rows = FIRST_NAMED_ROW
         """So many are in use."""
+        self.known = 1
+        """So many may be counted in: that of whoever named nobody, and those of the named."""
         self._row_of: dict[str | None, Row] = {}
         self._subjects: dict[int, tuple[str | None, Row]] = {}
         """Subject by ``id(row)``; rows are never freed."""
@@ -75,6 +77,7 @@ class Accounts:
                     return self._row_of[subject]
             self._names[number] = subject
             before, self.rows = self.rows, max(self.rows, number + 1)
+            self.known += 1
             if not self._on_new(number, subject):
                 self.rows = before
                 return self._open(OVERFLOW_SUBJECT)

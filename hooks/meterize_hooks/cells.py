@@ -7,7 +7,7 @@ elsewhere is this process's alone until there is room. docs/hook-table.md has th
 from __future__ import annotations
 
 from .memory import FIXED, READ_WRITE, SHARED, Memory
-from .usage_file import HEADER_BYTES, OUTSIDE_OFFSET, page_bytes
+from .usage_file import HEADER_BYTES, OUTSIDE_OFFSET, WINDOWS_OFFSET, page_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +41,9 @@ if TYPE_CHECKING:
         def note(self, outside: int) -> None:
             """Say in the file how many uses are not in it."""
 
+        def note_window(self, hook: int, window: int) -> None:
+            """Say in the file in which window of time a hook has counted last."""
+
         def clear(self) -> None:
             """Begin with nothing, in no file."""
 
@@ -58,6 +61,8 @@ CELL_BYTES = 8
 FIRST = HEADER_BYTES // CELL_BYTES
 """The index of the first cell among the words."""
 OUTSIDE = OUTSIDE_OFFSET // CELL_BYTES
+WINDOWS_AT = WINDOWS_OFFSET // CELL_BYTES
+WINDOWS = (HEADER_BYTES - WINDOWS_OFFSET) // CELL_BYTES
 LEAST_ROWS = 8
 
 
@@ -182,6 +187,11 @@ class Cells:
     def note(self, outside: int) -> None:
         """Say in the header how many uses are not in the file: for the header there is always room."""
         self._memory.words[OUTSIDE] = outside
+
+    def note_window(self, hook: int, window: int) -> None:
+        """Say in the header in which window of time a hook has counted last; there is room for those of the usual banks."""
+        if hook < WINDOWS:
+            self._memory.words[WINDOWS_AT + hook] = window
 
     def clear(self) -> None:
         """Begin with nothing, in no file: a forked child's own, at its parent's addresses."""

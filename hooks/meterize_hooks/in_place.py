@@ -11,6 +11,8 @@ from _functools import partial  # type: ignore[import-not-found] # not ``functoo
 from _weakref import ref
 from types import CodeType
 
+from .policy import FIRST
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,8 +32,9 @@ SEQUENCE_BYTES = 64
 class InPlaceHooks:
     """Knows where the calls stand, retires them in living bytecode and brings them back."""
 
-    def __init__(self, accounts: Accounts) -> None:
+    def __init__(self, accounts: Accounts, count: Callable[[Hook], None]) -> None:
         self._accounts = accounts
+        self._count = count
         self._sites: dict[str, tuple[Hook, set[tuple[int, int]]]] = {}
         self._retired: dict[tuple[int, int], tuple[ref[CodeType], int]] = {}
         self._byte_at: Callable[[int], Any] | None = None
@@ -48,18 +51,19 @@ class InPlaceHooks:
 
     def rearm(self) -> None:
         """Write the NOPs back."""
-        for (_, offset), (reference, distance) in list(self._retired.items()):
-            code = reference()
+        for key, (reference, distance) in list(self._retired.items()):
+            code, offset = reference(), key[1]
+            self._retired.pop(key, None)
             if code is not None and self._byte_at is not None:
                 address = id(code) + CodeType.__basicsize__ + offset
                 opcode = self._byte_at(address)
                 if opcode.value == JUMP_FORWARD and self._byte_at(address + 1).value == distance:
                     opcode.value = NOP
-        self._retired.clear()
 
     def callback(self) -> Callable[[str], None]:
         """What code calls with its hook's id; one frame deep and without a lock, for the reasons of monitoring's callback."""
         sites, retired, accounts, current = self._sites, self._retired, self._accounts, self._accounts.current.get
+        count = self._count
         frame_at, start = sys._getframe, CodeType.__basicsize__
 
         def once(hook_id: str) -> None:
@@ -67,12 +71,15 @@ class InPlaceHooks:
             if site is None:
                 return
             hook, places = site
-            row = current(accounts.default)
-            if hook.left:
-                row[hook.slot] += 1
-                hook.left -= 1
+            if hook.policy.kind == FIRST:
+                row = current(accounts.default)
                 if hook.left:
-                    return
+                    row[hook.slot] += 1
+                    hook.left -= 1
+            else:
+                count(hook)
+            if hook.left:
+                return
             # The caller may be a copy (code.replace) of the code object that was armed: what calls is what retires.
             frame = frame_at(1)
             code, call, byte_at = frame.f_code, frame.f_lasti, self._byte_at
@@ -83,6 +90,8 @@ class InPlaceHooks:
                         key = (id(code), offset)
                         retired[key] = (ref(code, partial(retired.pop, key)), distance)
                         opcode.value = JUMP_FORWARD
+            if hook.left:  # somebody woke it in the meantime, and may have found nothing retired yet
+                self.rearm()
 
         return once
 

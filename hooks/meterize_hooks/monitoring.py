@@ -9,9 +9,11 @@ import sys
 from _functools import partial  # type: ignore[import-not-found] # not ``functools``, which brings ``collections``
 from _weakref import ref
 
+from .policy import FIRST
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Callable, Container
     from types import CodeType
     from typing import Any, TypeAlias
 
@@ -28,8 +30,9 @@ TOOL_IDS = (4, 3, 5)
 class MonitoringHooks:
     """Arms hooks by events; its sites are, by ``id(code)``, the hooks that wait at the offsets of a living code object."""
 
-    def __init__(self, accounts: Accounts) -> None:
+    def __init__(self, accounts: Accounts, count: Callable[[Hook], None]) -> None:
         self._accounts = accounts
+        self._count = count
         self._sites: Sites = {}
         self._monitoring: Any = getattr(sys, "monitoring", None)
         self._tool: int | None = None
@@ -58,9 +61,10 @@ class MonitoringHooks:
 
     def _watch(self, code: CodeType) -> None:
         """Where another tool disables its LINE event at an instruction, CPython leaves out the INSTRUCTION event there, once
-        (3.12, 3.13: _Py_call_instrumentation_line goes on with the opcode below). Our own LINE event does arrive.
+        (3.12, 3.13: _Py_call_instrumentation_line goes on with the opcode below). Our own LINE event does arrive. A hook that
+        counts several uses does without: both events would count, and of the uses that come next one more makes up for it.
         """
-        is_line = begins_line(code, self._sites[id(code)][1].keys())
+        is_line = begins_line(code, [offset for offset, hook in self._sites[id(code)][1].items() if hook.policy.uses == 1])
         events = self._monitoring.events
         self._monitoring.set_local_events(self._tool, code, events.INSTRUCTION | (events.LINE if is_line else 0))
 
@@ -89,16 +93,21 @@ class MonitoringHooks:
                 return True
         return False
 
-    def _callback(self, tool: int, is_line: bool) -> Any:
+    def _callback(self, tool: int, is_line: bool) -> Any:  # noqa: C901, PLR0915 - all of it in one frame, see below
         """What CPython calls before an instruction, or before one that begins a line, of a watched code object.
 
         One frame deep and without a lock, since it runs on the application's stack, wherever that stands. A signal's handler
         may raise out of it at any call: that exception is the application's and passes, and the use is either counted or the
         instruction still reported next time. Between "may it count" and the count there is no call: no thread comes there.
         """
-        sites, accounts, current = self._sites, self._accounts, self._accounts.current.get
+        sites, accounts, current, count = self._sites, self._accounts, self._accounts.current.get, self._count
         set_local_events, disable = self._monitoring.set_local_events, self._monitoring.DISABLE
         frame_at = sys._getframe
+
+        def wake_again(hooks: dict[int, Hook]) -> None:
+            awake = {hook for hook in hooks.values() if hook.left}
+            if awake:
+                self.rearm(awake)
 
         def on_event(code: CodeType, where: int) -> Any:
             try:
@@ -107,18 +116,24 @@ class MonitoringHooks:
                     return disable
                 hooks = site[1]
                 hook = hooks.get(frame_at(1).f_lasti if is_line else where)
-                if hook is None:
+                if hook is None or (is_line and hook.policy.uses > 1):
                     return disable
-                row = current(accounts.default)
-                if hook.left:
-                    row[hook.slot] += 1
-                    hook.left -= 1
+                if hook.policy.kind == FIRST:
+                    row = current(accounts.default)
                     if hook.left:
-                        return None
+                        row[hook.slot] += 1
+                        hook.left -= 1
+                else:
+                    count(hook)
+                waits = False
                 for other in hooks.values():
-                    if other.left:
-                        return disable
-                set_local_events(tool, code, 0)
+                    waits = waits or bool(other.left)
+                if not waits:
+                    set_local_events(tool, code, 0)
+                    wake_again(hooks)
+                # Whoever woke it in the meantime has had it watched anew: that must not be undone.
+                if hook.left:
+                    return None
             except (MemoryError, RecursionError, RuntimeError, ValueError) as error:
                 # No room left, a hook just added by another thread, or our tool id freed by somebody: try again next time.
                 # Nothing above calls Python code, so what comes out of a deeper frame was raised by a signal's handler.

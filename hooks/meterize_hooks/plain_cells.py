@@ -5,7 +5,7 @@ The file is mapped as a whole, once. A forked child cannot exchange it under tho
 
 from __future__ import annotations
 
-from .cells import CELL_BYTES, FIRST, LEAST_ROWS, ROWS, SLOTS
+from .cells import CELL_BYTES, FIRST, LEAST_ROWS, ROWS, SLOTS, WINDOWS, WINDOWS_AT
 from .usage_file import HEADER_BYTES
 
 TYPE_CHECKING = False
@@ -69,6 +69,11 @@ class PlainCells:
 
     def note(self, outside: int) -> None:
         """What has a file here is in it."""
+
+    def note_window(self, hook: int, window: int) -> None:
+        """Say in the header in which window of time a hook has counted last."""
+        if hook < WINDOWS:
+            self._words[WINDOWS_AT + hook] = window
 
     def clear(self) -> None:
         """Begin with nothing, in no file."""

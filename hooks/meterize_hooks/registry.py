@@ -8,7 +8,9 @@ from .hook import Hook
 from .in_place import InPlaceHooks
 from .monitoring import MonitoringHooks
 from .origin import is_ours
-from .policy import read_policy
+from .policy import SUBJECT, WINDOW, read_policy
+from .rule import counter
+from .system import System
 from .table import INLINE, MONITORING, find_code, read_entry, read_table
 
 TYPE_CHECKING = False
@@ -29,15 +31,16 @@ UNARMED = (TypeError, ValueError, LookupError, AttributeError, RuntimeError, Mem
 class Registry:
     """The hooks of this process. Callers hold the runtime's lock."""
 
-    def __init__(self, accounts: Accounts, cells: CellStore, losses: Losses) -> None:
+    def __init__(self, accounts: Accounts, cells: CellStore, losses: Losses, be_woken: Callable[[], bool]) -> None:
         self._accounts = accounts
         self._cells = cells
         self._losses = losses
         self._numbered: dict[str, Hook] = {}
         """All that have a number, armed or not."""
         self._hooks: dict[str, Hook] = {}
-        self._monitoring = MonitoringHooks(accounts)
-        self._in_place = InPlaceHooks(accounts)
+        count = counter(accounts, cells.note_window, be_woken)
+        self._monitoring = MonitoringHooks(accounts, count)
+        self._in_place = InPlaceHooks(accounts, count)
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -129,8 +132,42 @@ class Registry:
 
     def rearm(self) -> None:
         """Let the hooks that went away fire once more."""
-        gone = {hook for hook in self._hooks.values() if hook.left != hook.policy.uses}
+        gone = {hook for hook in self._hooks.values() if hook.has_counted}
         for hook in gone:
-            hook.left = hook.policy.uses
-        self._monitoring.rearm(gone)
-        self._in_place.rearm()
+            hook.begin_anew()
+        self._wake(gone)
+
+    def _wake(self, hooks: set[Hook]) -> None:
+        if hooks:
+            self._monitoring.rearm(hooks)
+            self._in_place.rearm()
+
+    def wake_for_subject(self) -> None:
+        """There is a new subject: hooks that count the first use of each wait for it."""
+        asleep = {hook for hook in self._hooks.values() if hook.policy.kind == SUBJECT and not hook.left}
+        for hook in asleep:
+            hook.left = 1
+        self._wake(asleep)
+
+    @property
+    def windows(self) -> list[Hook]:
+        """Hooks that count the first use in each window of time."""
+        return [hook for hook in list(self._numbered.values()) if hook.policy.kind == WINDOW]
+
+    def next_window(self) -> float | None:
+        """In how many seconds the next of the hooks that sleep is to be woken; None if none sleeps."""
+        ends = [(hook.fired + 1) * hook.policy.seconds for hook in self.windows if not hook.left]
+        return max(min(ends) - System.time(), 0.0) if ends else None
+
+    def wake_for_window(self) -> None:
+        """Wake the hooks whose window is over. Where somebody has set the clock back, a window may be one that was counted."""
+        awake: set[Hook] = set()
+        for hook in self.windows:
+            window = int(System.time() // hook.policy.seconds)
+            if not hook.left and hook.fired < window:
+                hook.woken = window
+                hook.left = 1
+                awake.add(hook)
+            elif hook.fired > window:
+                hook.fired = window
+        self._wake(awake)

@@ -24,6 +24,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from .clock import Clock
+
 PATIENCE_SECONDS = 5.0
 """How long a fork, or the end, waits for a thread that is just arming a module."""
 MOST_HOOKS = 1 << 20
@@ -37,7 +39,8 @@ class Runtime:
         self.accounts = Accounts(clean_subject(environ.get("METERIZE_SUBJECT")), self._cells, self._on_new_subject)
         self.losses = Losses()
         self._folder = spool_folder(environ)
-        self._registry = Registry(self.accounts, self._cells, self.losses)
+        self._registry = Registry(self.accounts, self._cells, self.losses, self._be_woken)
+        self._clock: Clock | None = None
         self._door = one_subject_door(self, self.accounts)
         self._many = self._open = self._has_ended = False
         self._lock = RLock()
@@ -68,9 +71,24 @@ class Runtime:
                 open_door(self._door)
                 self._open = True
             self._registry.number(table, self._names)
+            if self._clock is None and self._registry.windows:
+                self._clock = self._make_clock()
             self._tend()
             self._registry.arm(module, table)
             self._tell()
+
+    def _make_clock(self) -> Clock:
+        from .clock import Clock
+
+        return Clock(self._registry.next_window, self._wake)
+
+    def _be_woken(self) -> bool:
+        """Whether a hook that falls asleep will be woken."""
+        return self._clock is not None and not self._has_ended and self._clock.start()
+
+    def _wake(self) -> None:
+        with self._lock:
+            self._registry.wake_for_window()
 
     def enter_subject(self, block: object, subject: str | None) -> None:
         """Make this context's uses that subject's, until the block is left."""
@@ -94,6 +112,7 @@ class Runtime:
                 self._names.subject(row, subject)
                 if self._open or not self._cells.keeps_rows:
                     self._tend()
+                self._registry.wake_for_subject()
             if row == OVERFLOW_ROW:
                 self.lose("too-many-subjects")
             return self._cells.has_room(max(self._registry.banks, 1), self.accounts.rows)
@@ -165,6 +184,8 @@ class Runtime:
         if not self._open or self._has_ended:
             return
         self._has_ended = True
+        if self._clock is not None:
+            self._clock.stop()
         if self._lock.acquire(True, PATIENCE_SECONDS):
             try:
                 self._names.end()
@@ -175,7 +196,9 @@ class Runtime:
                 self._lock.release()
 
     def before_fork(self) -> None:
-        """Nothing half done while the process is copied."""
+        """Nothing half done, and no second thread, while the process is copied."""
+        if self._clock is not None:
+            self._clock.stop()
         self._is_forking = True
         self._fork_holds_lock = self._lock.acquire(True, PATIENCE_SECONDS)
 
@@ -184,6 +207,8 @@ class Runtime:
         self._is_forking = False
         if self._fork_holds_lock:
             self._lock.release()
+        if self._clock is not None and not self._has_ended:
+            self._clock.go_on()
 
     def after_fork_in_child(self) -> None:
         """A process of its own: no uses yet, another incarnation."""
@@ -201,6 +226,8 @@ class Runtime:
         self._lock = RLock()
         self._pid = System.getpid()
         self._has_ended = False
+        if self._clock is not None:
+            self._clock.restart_in_child()
         self._cells.clear()
         self.losses.restart()
         self._new_incarnation(self.incarnation)

@@ -22,6 +22,7 @@ ENDED, LOCKED = 1, 2
 """Flags: the process ended in good order; a lock was taken, which goes with the process."""
 FLAGS_OFFSET = 12
 OUTSIDE_OFFSET = 272
+WINDOWS_OFFSET = 1024
 HOST_BYTES = 64
 NO_SUCH_CALL = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
 FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import json
 import os
 import re
@@ -15,7 +16,7 @@ from meterize.plan_file import read_plans, write_plans
 from tests import spools
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "json-output.md"
-COMMANDS = ("analyze", "instrument", "status", "verify", "usage", "strip")
+COMMANDS = ("analyze", "instrument", "status", "verify", "usage", "hooks", "strip")
 
 
 def documented(section):
@@ -105,6 +106,10 @@ def answers(workshop, tmp_path_factory, make_lab, plan_text):
     uses, _ = spools.write(lab.spool, {(0, 2): 1}, names)
     os.utime(uses, (time := spools.MADE.timestamp() + 60, time))
     found["usage"].append(lab.ask("usage"))
+    with uses.open("rb+") as file:
+        file.write(spools.header(flags=2))
+        fcntl.flock(file, fcntl.LOCK_EX)
+        found["hooks"].append(lab.ask("hooks"))
     [hooked] = (lab.site / "greenhouse" / "__pycache__").glob("irrigation.*opt-2.pyc")
     hooked.write_bytes(b"somebody else's")
     found["strip"].append(lab.ask("strip", "greenhouse", code=1))
@@ -144,6 +149,9 @@ def test_what_the_answers_say(answers):
             "until": "2026-01-01T00:01:00Z",
         }
     ]
+    [hooks] = answers["hooks"]
+    [[hook]] = [process["hooks"] for process in hooks["processes"]]
+    assert (hook["state"], hook["uses"]) == ("counting", 1)
     [stripped] = answers["strip"]
     assert [left["file"].rpartition(".")[0].endswith("opt-2") for left in stripped["packages"][0]["left"]] == [True]
 

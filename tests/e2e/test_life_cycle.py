@@ -346,7 +346,7 @@ def test_usage_of_a_spool_that_is_not_there(lab, tmp_path):
 def test_usage_of_a_damaged_spool(lab, metered):
     lab.use(f"{USE['irrigation']}use()", METERIZE_SUBJECT="x")
     [file] = lab.spool.glob("*.names")
-    file.write_bytes(file.read_bytes() + b"\0\0\0\0nonsense" * 9)
+    file.write_bytes(file.read_bytes() + b"\xff" * 30)
     (lab.spool / "other.uses").write_bytes(b"\xff\x00nonsense\n[]\n")
     answer = lab.ask("usage")
     assert counted(lab, "irrigation") == {"x": 1}

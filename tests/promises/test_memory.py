@@ -124,7 +124,7 @@ IMPORTING = """
         import metered
         assert metered.makes(1) == [1, "1" * 50, 0, 10**9, 2 * 10**9] and metered.late(3) == 3
         import builtins
-        hooks = "meterize_hooks" in sys.modules
+        hooks = sys.modules.get("meterize_hooks")
         return result + (", counts" if hooks and sum(builtins.__meterize__.snapshot().values()) >= {least} else "")
     said = Counter()
     for start in range(0, {last}, {stride}):

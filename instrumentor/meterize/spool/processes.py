@@ -86,7 +86,7 @@ def _read_uses(path: Path, problems: list[str]) -> tuple[Header | None, dict[int
                 header = read_header(file)
             except DamagedError as damage:
                 lost = sum(count for _, count in read_cells(file) if count < COUNT_LIMIT)
-                problems.append(f"{path.name} {damage}: not counted, perhaps {lost:,} uses")
+                problems.append(f"{path.name} {damage}: not counted{f', perhaps {lost:,} uses' if lost else ''}")
                 return None, cells, None
             if state.st_size < header.size:
                 problems.append(f"{path.name}: somebody has cut off its end, counts may be missing")

@@ -18,6 +18,7 @@ ENDED: Final = 1
 LOCKED: Final = 2
 CELL_BYTES: Final = 8
 OUTSIDE: Final = slice(272, 280)
+WINDOWS: Final = slice(1024, 4096)
 CELL_LIMIT: Final = 1 << 40
 COUNT_LIMIT: Final = 1 << 63
 CHUNK_BYTES: Final = 1 << 20
@@ -34,7 +35,8 @@ class DamagedError(ValueError):
 class Header:
     """Who counts in a file. ``made`` is when it was made; ``started`` and ``pid_namespace`` are 0 where the system did not say.
 
-    ``outside`` is how many uses were in the process's memory only, for want of room, when it last looked.
+    ``outside`` is how many uses were in the process's memory only, for want of room, when it last looked; ``windows`` are,
+    by number of the hook, the last windows of time in which it has counted.
     """
 
     incarnation: str
@@ -51,6 +53,7 @@ class Header:
     slots: int
     banks: int
     outside: int
+    windows: dict[int, int]
 
     @property
     def size(self) -> int:
@@ -96,6 +99,7 @@ def read_header(file: BinaryIO) -> Header:
         slots=slots,
         banks=banks,
         outside=int.from_bytes(data[OUTSIDE], "little"),
+        windows={number: window for number, (window,) in enumerate(Struct("<Q").iter_unpack(data[WINDOWS])) if window},
     )
 
 

@@ -96,19 +96,10 @@ class Bench:
         self, script: str, *options: str, hooks: bool = True, environment: Mapping[str, str] | None = None, check: bool = True
     ) -> Ran:
         """Run the script in a new interpreter that finds the metered modules and, unless told otherwise, the hooks."""
-        path = [str(self.folder), *([str(HOOKS)] if hooks else [])]
-        variables = {
-            **{key: value for key, value in os.environ.items() if not key.startswith(("METERIZE_", "COV", "PYTHON"))},
-            "PYTHONPATH": os.pathsep.join(path),
-            "METERIZE_SPOOL": str(self.spool),
-            **self.environment,
-            **(environment or {}),
-        }
-        main = self.folder / "main.py"
-        main.write_text(textwrap.dedent(script))
+        (self.folder / "main.py").write_text(textwrap.dedent(script))
         done = subprocess.run(
-            [sys.executable, *([] if hooks else ["-S"]), *options, str(main)],
-            env=variables,
+            self.command(*([] if hooks else ["-S"]), *options),
+            env=self.variables(environment, hooks=hooks),
             check=False,
             cwd=self.folder,
             capture_output=True,
@@ -117,6 +108,20 @@ class Bench:
         )
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return self.read(done)
+
+    def command(self, *options: str) -> list[str]:
+        """The command line that runs ``main.py``."""
+        return [sys.executable, *options, str(self.folder / "main.py")]
+
+    def variables(self, more: Mapping[str, str] | None = None, *, hooks: bool = True) -> dict[str, str]:
+        """The environment of a metered process."""
+        return {
+            **{key: value for key, value in os.environ.items() if not key.startswith(("METERIZE_", "COV", "PYTHON"))},
+            "PYTHONPATH": os.pathsep.join([str(self.folder), *([str(HOOKS)] if hooks else [])]),
+            "METERIZE_SPOOL": str(self.spool),
+            **self.environment,
+            **(more or {}),
+        }
 
     def read(self, done: subprocess.CompletedProcess[str]) -> Ran:
         """What the spool says now."""
