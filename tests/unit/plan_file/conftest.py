@@ -118,7 +118,7 @@ def features(draw: st.DrawFn, names_taken: frozenset[str] = frozenset()) -> Hook
         interpreter="cpython-312",
         feature=draw(names.filter(lambda name: name not in names_taken)),
         charge=draw(st.sampled_from(Charge)),
-        policy=draw(st.from_regex(Policy.PATTERN, fullmatch=True).map(Policy)),
+        policy=draw(st.sampled_from([Policy(form) for form in Policy.FORMS])),
         with_command=draw(names),
         without_command=draw(names),
         cwd=f"/srv/{draw(names)}",
