@@ -102,6 +102,8 @@ class Cells:
 
     def attach(self, file: UsageFile, descriptor: int) -> None:
         """Count into this file, as far as there is room. Its first page, the header's, holds its lock from now on."""
+        if self._page > HEADER_BYTES:
+            file.allocate(descriptor, 0, self._page)
         self._lay(0, 1, descriptor)
         self._file = file
 

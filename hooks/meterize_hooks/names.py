@@ -33,7 +33,7 @@ class Names:
 
     def __init__(self, folder: str | None, incarnation: str) -> None:
         self._path = None if folder is None else join(folder, incarnation + SUFFIX)
-        self._waiting = b""
+        self._waiting: list[bytes] = []
         self._sequence = 0
         self._exists = False
 
@@ -59,7 +59,7 @@ class Names:
     def _add(self, payload: str) -> None:
         sequence = self._sequence + 1
         body = sequence.to_bytes(8, "little") + payload.encode()
-        self._waiting += (len(body) - 8).to_bytes(4, "little") + crc32(body).to_bytes(4, "little") + body
+        self._waiting.append((len(body) - 8).to_bytes(4, "little") + crc32(body).to_bytes(4, "little") + body)
         self._sequence = sequence
 
     def write(self) -> bool:
@@ -74,17 +74,29 @@ class Names:
         except OSError:
             return False
         # Whoever interrupts the write and writes as well must not find what is being written.
-        waiting, self._waiting = self._waiting, b""
+        frames, self._waiting = self._waiting, []
         written = 0
         try:
             self._exists = True
-            written = System.write(descriptor, waiting)
+            written = System.write(descriptor, b"".join(frames))
         except OSError:  # no room, no quota: nothing was written
             return False
         finally:
-            self._waiting = waiting[written:] + self._waiting
+            self._waiting[:0] = _rest(frames, written)
             System.close(descriptor)
         return not self._waiting
+
+
+def _rest(frames: list[bytes], written: int) -> list[bytes]:
+    """What is left of the frames behind so many bytes."""
+    done = 0
+    while done < len(frames) and written >= len(frames[done]):
+        written -= len(frames[done])
+        done += 1
+    rest = frames[done:]
+    if written:
+        rest[0] = rest[0][written:]
+    return rest
 
 
 def _members(texts: object) -> str:

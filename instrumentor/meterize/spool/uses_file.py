@@ -69,8 +69,7 @@ class Header:
 
 def read_header(file: BinaryIO) -> Header:
     """Raises DamagedError."""
-    file.seek(0)
-    data = file.read(HEADER_BYTES)
+    data = os.pread(file.fileno(), HEADER_BYTES, 0)
     if len(data) < HEADER_BYTES:
         raise DamagedError("ends within its header")
     (magic, version, flags, incarnation, parent, boot, pid, started, made, host, _, rows, slots, banks, namespace, crc) = (
@@ -121,8 +120,10 @@ def read_cells(file: BinaryIO) -> Iterator[tuple[int, int]]:
     for begin, end in _data(file, size):
         position = max(begin - begin % CELL_BYTES, HEADER_BYTES)
         while position < end:
-            file.seek(position)
-            data = file.read(min(CHUNK_BYTES, -(-(end - position) // CELL_BYTES) * CELL_BYTES, size - position))
+            # Looking for holes moves the file's position, which a buffered reader does not notice.
+            length = min(CHUNK_BYTES, -(-(end - position) // CELL_BYTES) * CELL_BYTES, size - position)
+            data = os.pread(file.fileno(), length, position)
+            data = data[: len(data) - len(data) % CELL_BYTES]
             if not data:
                 return
             if data.strip(b"\0"):

@@ -213,6 +213,16 @@ def test_a_folder_that_cannot_be_read(tmp_path):
     assert problem.startswith(str(tmp_path / "file"))
 
 
+def test_many_extents_with_holes_between(tmp_path):
+    """As the file systems keep what hooks write: a page here, a page there."""
+    counts = {(0, row): row for row in range(2, 400)} | {(100, row): 2 * row for row in range(2, 10_000, 97)}
+    rows = sorted({row for _, row in counts})
+    write(tmp_path, counts, [hook(0), hook(100, id="d/g/1", feature="g"), *(subject(row, f"s{row}") for row in rows)])
+    expected = {("d", "f" if number == 0 else "g", f"s{row}", "h"): count for (number, row), count in counts.items()}
+    assert counted(tmp_path) == expected
+    assert read_uses(tmp_path).problems == ()
+
+
 def test_a_giant_of_a_file_is_read_by_what_is_in_it(tmp_path):
     """200,000 hooks for 10,000 subjects: 16 GB, all but nothing of it there."""
     write(tmp_path, {(199_999, 10_001): 3, (0, 0): 1}, [hook(199_999), hook(0), subject(10_001, "last")], banks=3125)
