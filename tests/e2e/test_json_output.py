@@ -106,6 +106,7 @@ def answers(workshop, tmp_path_factory, make_lab, plan_text):
     uses, _ = spools.write(lab.spool, {(0, 2): 1}, names)
     os.utime(uses, (time := spools.MADE.timestamp() + 60, time))
     found["usage"].append(lab.ask("usage"))
+    found["status"].append(lab.ask("status"))
     with uses.open("rb+") as file:
         file.write(spools.header(flags=2))
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -134,7 +135,9 @@ def test_what_the_answers_say(answers):
     assert set(analyzed["hook_points"][0]["covers"]) == set(analyzed["selection"]["feature_tests"])
     assert analyzed["slice"]["functions"] == sorted(analyzed["slice"]["functions"], key=lambda each: -each["unique"])
     assert sum(each["unique"] for each in analyzed["slice"]["functions"]) == analyzed["slice"]["union"]
-    [status] = answers["status"]
+    status, later = answers["status"]
+    assert status["unmetered"] == []
+    assert [lost["reason"] for lost in later["unmetered"]] == ["not-armed"]
     assert [notice["slug"] for notice in status["packages"][0]["notices"]] == ["pycache-prefix"]
     [usage] = answers["usage"]
     assert usage["uses"] == [

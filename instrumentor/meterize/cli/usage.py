@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from meterize.pipeline.usage import usage as read
-from meterize.spool import Usage
+from meterize.spool import Unmetered, Usage
 
 from . import output
 
@@ -55,12 +56,21 @@ def as_mapping(folder: Path, found: Usage) -> dict[str, Any]:
             for total in found.totals
         ],
         "total": sum(total.uses for total in found.totals),
-        "unmetered": [
-            {"reason": lost.reason, "package": lost.package, "feature": lost.feature, "hook": lost.hook, "count": lost.count}
-            for lost in found.unmetered
-        ],
+        "unmetered": [unmetered_mapping(lost) for lost in found.unmetered],
         "problems": list(found.problems),
     }
+
+
+def unmetered_mapping(lost: Unmetered) -> dict[str, Any]:
+    """The JSON of something that processes could not meter."""
+    return {"reason": lost.reason, "package": lost.package, "feature": lost.feature, "hook": lost.hook, "count": lost.count}
+
+
+def warn_of_unmetered(losses: Sequence[Unmetered]) -> None:
+    """A line for each."""
+    for lost in losses:
+        what = " ".join(part for part in (lost.package, lost.feature, lost.hook) if part)
+        output.warn((f"not metered {lost.count}×: {lost.reason} {what}".rstrip(),))
 
 
 def _zulu(time: datetime) -> str:
@@ -87,7 +97,5 @@ def _show(folder: Path, found: Usage) -> None:
         console.print(table)
     else:
         console.print(f"No uses in {escape(str(folder))}.", soft_wrap=True)
-    for lost in found.unmetered:
-        what = " ".join(part for part in (lost.package, lost.feature, lost.hook) if part)
-        output.warn((f"not metered {lost.count}×: {lost.reason} {what}".rstrip(),))
+    warn_of_unmetered(found.unmetered)
     output.warn(found.problems)
