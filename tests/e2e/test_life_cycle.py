@@ -361,6 +361,7 @@ def test_from_the_command_line_of_the_tools_own_environment(workshop, tmp_path, 
     site = next((workshop / "venv" / "lib").glob("python3.*/site-packages"))
     done = subprocess.run(
         [sys.executable, "-m", "meterize", "status", "--json"],
-        cwd=tmp_path, env=clean_variables(PYTHONPATH=str(site), METERIZE_SPOOL=str(tmp_path)), capture_output=True, text=True, check=False, timeout=60,
+        env=clean_variables(PYTHONPATH=str(site), METERIZE_SPOOL=str(tmp_path)),
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert (done.returncode, json.loads(done.stdout)) == (0, {"schema": 1, "packages": [], "unmetered": []}), done
