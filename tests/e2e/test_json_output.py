@@ -103,12 +103,11 @@ def answers(workshop, tmp_path_factory, make_lab, plan_text):
         spools.loss("not-armed", 1),
         {},
     ]
-    uses, _ = spools.write(lab.spool, {(0, 2): 1}, names)
+    uses, _ = spools.write(lab.spool, {(0, 2): 1}, names, flags=2)
     os.utime(uses, (time := spools.MADE.timestamp() + 60, time))
     found["usage"].append(lab.ask("usage"))
     found["status"].append(lab.ask("status"))
     with uses.open("rb+") as file:
-        file.write(spools.header(flags=2))
         fcntl.flock(file, fcntl.LOCK_EX)
         found["hooks"].append(lab.ask("hooks"))
     [hooked] = (lab.site / "greenhouse" / "__pycache__").glob("irrigation.*opt-2.pyc")
