@@ -93,7 +93,7 @@ class MonitoringHooks:
                 return True
         return False
 
-    def _callback(self, tool: int, is_line: bool) -> Any:  # noqa: C901, PLR0915 - all of it in one frame, see below
+    def _callback(self, tool: int, is_line: bool) -> Any:  # noqa: C901 - all of it in one frame, see below
         """What CPython calls before an instruction, or before one that begins a line, of a watched code object.
 
         One frame deep and without a lock, since it runs on the application's stack, wherever that stands. A signal's handler
@@ -102,14 +102,9 @@ class MonitoringHooks:
         """
         sites, accounts, current, count = self._sites, self._accounts, self._accounts.current.get, self._count
         set_local_events, disable = self._monitoring.set_local_events, self._monitoring.DISABLE
-        frame_at = sys._getframe
+        frame_at, watch = sys._getframe, self._watch
 
-        def wake_again(hooks: dict[int, Hook]) -> None:
-            awake = {hook for hook in hooks.values() if hook.left}
-            if awake:
-                self.rearm(awake)
-
-        def on_event(code: CodeType, where: int) -> Any:
+        def on_event(code: CodeType, where: int) -> Any:  # noqa: C901, PLR0912
             try:
                 site = sites.get(id(code))
                 if site is None:
@@ -125,18 +120,22 @@ class MonitoringHooks:
                         hook.left -= 1
                 else:
                     count(hook)
-                waits = False
                 for other in hooks.values():
-                    waits = waits or bool(other.left)
-                if not waits:
+                    if other.left:
+                        break
+                else:
                     set_local_events(tool, code, 0)
-                    wake_again(hooks)
-                # Whoever woke it in the meantime has had it watched anew: that must not be undone.
+                    for other in hooks.values():
+                        if other.left:  # somebody woke it in the meantime
+                            watch(code)
+                            break
+                # It goes on; or was woken in the meantime and is watched anew, which DISABLE would undo.
                 if hook.left:
                     return None
             except (MemoryError, RecursionError, RuntimeError, ValueError) as error:
                 # No room left, a hook just added by another thread, or our tool id freed by somebody: try again next time.
-                # Nothing above calls Python code, so what comes out of a deeper frame was raised by a signal's handler.
+                # Nothing above calls Python code but `count`, which keeps its own to itself, and in a rare race `watch`: what
+                # comes out of a deeper frame was raised by a signal's handler.
                 if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
                     raise
                 return None
