@@ -255,6 +255,27 @@ def test_multiprocessing_children_that_are_killed(judged, method):
     )
 
 
+def test_pools_whose_workers_are_ended(judged):
+    """By SIGTERM, wherever they are: none hangs, and what was completed is counted."""
+    judged(
+        """
+        from logging_uses import *
+        import multiprocessing
+        def job(n):
+            for _ in range(n): use()
+            return n
+        context = multiprocessing.get_context("fork")
+        for n in range(12):
+            with context.Pool(2) as pool:
+                assert pool.map(job, [3, 1, 2]) == [3, 1, 2]
+                pool.map_async(job, [10_000] * 2)
+        use()
+        """,
+        "-W",
+        "ignore",
+    )
+
+
 def test_threads_that_die(judged):
     """By an exception, as daemons at the end of the process, and in a pool that is let go."""
     judged(
