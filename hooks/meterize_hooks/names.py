@@ -34,17 +34,29 @@ class Names:
     def __init__(self, folder: str | None, incarnation: str) -> None:
         self._path = None if folder is None else join(folder, incarnation + SUFFIX)
         self._waiting: list[bytes] = []
+        self._meanings: list[bytes] = []
+        """All frames so far that say what cells mean."""
         self._sequence = 0
         self._exists = False
+
+    def of_child(self, folder: str | None, incarnation: str) -> Names | None:
+        """The names of a child, which begins with the meanings of its parent's cells; None if those have to be written anew."""
+        if self._sequence != len(self._meanings):
+            return None
+        names = Names(folder, incarnation)
+        names._meanings = self._meanings[:]
+        names._waiting = [b"".join(self._meanings)]
+        names._sequence = self._sequence
+        return names
 
     def hook(self, number: int, hook_id: str, feature: str, package: str, policy: str) -> None:
         """The hook that counts under this number."""
         texts = (("id", hook_id), ("feature", feature), ("package", package), ("policy", policy))
-        self._add(f'{{"kind":"hook","slot":{number},{_members(texts)}}}')
+        self._meanings.append(self._add(f'{{"kind":"hook","slot":{number},{_members(texts)}}}'))
 
     def subject(self, row: int, text: str) -> None:
         """Who this row is."""
-        self._add(f'{{"kind":"subject","row":{row},"text":{_quote(text)}}}')
+        self._meanings.append(self._add(f'{{"kind":"subject","row":{row},"text":{_quote(text)}}}'))
 
     def loss(self, loss: Loss, count: int) -> None:
         """How often this was lost since the process began."""
@@ -56,11 +68,13 @@ class Names:
         """The process ends in good order."""
         self._add('{"kind":"end"}')
 
-    def _add(self, payload: str) -> None:
+    def _add(self, payload: str) -> bytes:
         sequence = self._sequence + 1
         body = sequence.to_bytes(8, "little") + payload.encode()
-        self._waiting.append((len(body) - 8).to_bytes(4, "little") + crc32(body).to_bytes(4, "little") + body)
+        frame = (len(body) - 8).to_bytes(4, "little") + crc32(body).to_bytes(4, "little") + body
+        self._waiting.append(frame)
         self._sequence = sequence
+        return frame
 
     def write(self) -> bool:
         """Append what waits, with one write; whether all of it is there. The next write goes on where this one broke off."""

@@ -47,6 +47,7 @@ class Runtime:
         self._pid = System.getpid()
         self._is_forking = self._fork_holds_lock = self._has_begun = False
         self._digest = bytes(32)
+        self._names = Names(None, "")
         self._new_incarnation("")
         if not self._cells.keeps_rows:
             self._begin_file()
@@ -56,10 +57,14 @@ class Runtime:
 
     def _new_incarnation(self, parent: str) -> None:
         self.incarnation, self._parent = new_incarnation(), parent
-        self._names = Names(self._folder, self.incarnation)
         self._file: UsageFile | None = None
-        for row, subject in self.accounts.names.items():
-            self._names.subject(row, subject)
+        inherited = self._names.of_child(self._folder, self.incarnation) if parent else None
+        self._names = inherited or Names(self._folder, self.incarnation)
+        if inherited is None:
+            for row, subject in self.accounts.names.items():
+                self._names.subject(row, subject)
+            for hook in self._registry:
+                self._names.hook(hook.number, hook.id, hook.feature, hook.package, hook.policy.text)
 
     def arm(self, table: object) -> None:
         """Arm the hooks of the module whose code calls this."""
@@ -231,8 +236,6 @@ class Runtime:
         self._cells.clear()
         self.losses.restart()
         self._new_incarnation(self.incarnation)
-        for hook in self._registry:
-            self._names.hook(hook.number, hook.id, hook.feature, hook.package, hook.policy.text)
         if not self._cells.keeps_rows:
             self._begin_file()
             self.losses.add("no-ctypes")
