@@ -173,12 +173,15 @@ def test_any_bytes_are_names(data):
     read_names(frame(1, hook(0)) + data)
 
 
+short = st.text(max_size=5)
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(), lambda one: st.lists(one) | st.dictionaries(st.text(), one)
+    st.none() | st.booleans() | st.integers() | short,
+    lambda one: st.lists(one, max_size=2) | st.dictionaries(short, one, max_size=2),
+    max_leaves=4,
 )
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 @given(st.sampled_from(["hook", "subject", "loss", "end", "?"]), st.dictionaries(st.sampled_from(MEMBERS), json_values))
 def test_any_payload_is_known_or_told(kind, members):
     names = read_names(frame(1, {"kind": kind, **members}))
