@@ -7,6 +7,7 @@ import json
 import mmap
 import os
 import struct
+import subprocess
 import time
 import uuid
 from dataclasses import dataclass, field
@@ -36,7 +37,7 @@ class Process:
     boot_id: str = field(default_factory=lambda: Path("/proc/sys/kernel/random/boot_id").read_text().strip())
     pid: int = field(default_factory=os.getpid)
     started: int = field(default_factory=start_time)
-    namespace: int = field(default_factory=lambda: os.stat("/proc/self/ns/pid").st_ino)
+    namespace: int = field(default_factory=lambda: Path("/proc/self/ns/pid").stat().st_ino)
     made_at: int = field(default_factory=time.time_ns)
     host: str = "here"
     rows: int = ROWS
@@ -125,11 +126,8 @@ def frame(sequence: int, payload: bytes) -> bytes:
 
 def a_dead_pid() -> int:
     """The pid of a process that is gone."""
-    pid = os.fork()
-    if not pid:
-        os._exit(0)
-    os.waitpid(pid, 0)
-    return pid
+    with subprocess.Popen(["true"]) as gone:
+        return gone.pid
 
 
 def dead(folder: Path, **fields: object) -> Process:

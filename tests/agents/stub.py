@@ -129,7 +129,7 @@ def cut_before(handler: Any, _: dict[str, Any]) -> bool:
 def cut_after(handler: Any, document: dict[str, Any]) -> bool:
     """Take it, and be cut in the middle of the answer."""
     handler.stub.take(document)
-    handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{\"repo")
+    handler.wfile.write(b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{"repo')
     handler.wfile.flush()
     handler.reset()
     return True

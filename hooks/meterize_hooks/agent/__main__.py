@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import sys
@@ -33,12 +34,14 @@ def main(arguments: Sequence[str]) -> int:
         signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
         service = _serve(settings, agent)
     except SettingsError as error:
-        sys.stderr.write(f"meterize agent: {error}\n")
-        return MISUSED
+        return _explain(error, as_json=options.json)
     try:
         if options.once:
             agent.round()
-            return int(not agent.metrics.health()[0])
+            is_well, what = agent.metrics.health()
+            if options.json:
+                sys.stdout.write(json.dumps(what, indent=2) + "\n")
+            return int(not is_well)
         _work(agent)
         agent.should_stop = lambda: False
         agent.round(settings.last_round)
@@ -47,6 +50,14 @@ def main(arguments: Sequence[str]) -> int:
         agent.close()
         if service is not None:
             service.close()
+
+
+def _explain(error: SettingsError, *, as_json: bool) -> int:
+    if as_json:
+        what = {"slug": error.slug, "message": str(error), "hint": error.hint}
+        sys.stdout.write(json.dumps({"error": what}, indent=2) + "\n")
+    sys.stderr.write(f"meterize agent: {error} ({error.slug}). {error.hint}\n")
+    return MISUSED
 
 
 def _work(agent: Agent) -> None:
@@ -102,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--body-bytes", type=_count, metavar="N", help="size of a request, at most, about  [524288]")
     add("--metrics", metavar="[HOST:]PORT", default="", help="answer /health and /metrics here  [off]")
     add("--once", action="store_true", help="one round, then end: 0 if the ledger took everything, else 1")
+    add("--json", action="store_true", help="with --once: say on stdout how it went, as JSON")
     return parser
 
 

@@ -24,7 +24,11 @@ class Service:
         try:
             self._server = _Server(address, handler)
         except OSError as error:
-            raise SettingsError(f"cannot listen at {address[0]}:{address[1]}: {error.strerror}") from error
+            raise SettingsError(
+                f"cannot listen at {address[0]}:{address[1]}: {error.strerror}",
+                slug="agent-bad-address",
+                hint="Choose a free port above 1023 for --metrics, and a host that is this machine.",
+            ) from error
         self.address: tuple[str, int] = self._server.server_address[:2]  # type: ignore[assignment]
         self._thread = Thread(target=self._server.serve_forever, name="meterize-agent-service", daemon=True)
         self._thread.start()

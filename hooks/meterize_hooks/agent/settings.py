@@ -20,7 +20,12 @@ LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
 class SettingsError(Exception):
-    """The agent cannot work as it is told to."""
+    """The agent cannot work as it is told to; ``slug`` is its section in docs/errors.md."""
+
+    def __init__(self, message: str, *, slug: str, hint: str) -> None:
+        super().__init__(message)
+        self.slug = slug
+        self.hint = hint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +66,22 @@ class Settings:
                 with open(self.token_file, "rb") as file:
                     text = file.read(TOKEN_BYTES).decode("ascii")
             except (OSError, ValueError) as error:
-                raise SettingsError(f"the token file {self.token_file} cannot be read: {type(error).__name__}") from None
+                raise SettingsError(
+                    f"the token file {self.token_file} cannot be read: {type(error).__name__}",
+                    slug="agent-no-token",
+                    hint="It holds one token as text, and only the agent's user may read it.",
+                ) from None
         text = text.strip()
         if not text:
-            raise SettingsError("there is no token: name a file by --token-file, or set METERIZE_TOKEN")
+            raise SettingsError(
+                "there is no token", slug="agent-no-token", hint="Name a file by --token-file, or set METERIZE_TOKEN."
+            )
         if not all("!" <= letter <= "~" for letter in text):
-            raise SettingsError("the token holds what no token does")
+            raise SettingsError(
+                "the token holds what no token does",
+                slug="agent-no-token",
+                hint="Put nothing but the token into the file or variable, as `meterize ledger token` printed it.",
+            )
         return text
 
     @property
@@ -83,7 +98,7 @@ def from_environment(environ: Mapping[str, str], spools: Sequence[str] = (), led
         default = spool_folder(environ)
         found = [default] if default else []
     if not found:
-        raise SettingsError("no spool: name a folder by --spool, or set METERIZE_SPOOL")
+        raise SettingsError("no spool", slug="agent-no-spool", hint="Name a folder by --spool, or set METERIZE_SPOOL.")
     return {
         "ledger": checked_url(ledger or environ.get("METERIZE_LEDGER", "")),
         "spools": tuple(dict.fromkeys(found)),
@@ -96,22 +111,24 @@ def from_environment(environ: Mapping[str, str], spools: Sequence[str] = (), led
 def checked_url(text: str) -> str:
     """The ledger's URL. Raises SettingsError."""
     if not text:
-        raise SettingsError("no ledger: give its URL by --ledger, or set METERIZE_LEDGER")
+        raise SettingsError("no ledger", slug="agent-no-ledger", hint="Give its URL by --ledger, or set METERIZE_LEDGER.")
     try:
         parts = urlsplit(text)
-        port_is_fine = parts.port is None or parts.port > 0
+        is_fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        raise SettingsError("the ledger's URL is none") from None
-    if parts.username or parts.password:
-        raise SettingsError("the ledger's URL must not hold a password: it would be seen; use a token")
-    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_fine or parts.query or parts.fragment:
-        raise SettingsError("the ledger's URL is one of http or https, a host, and perhaps a port and a path")
+        is_fine = False
+    if not is_fine or parts.username or parts.password or parts.query or parts.fragment:
+        raise SettingsError(
+            "the ledger's URL is none that the agent can use",
+            slug="agent-bad-url",
+            hint="It is http or https, a host, perhaps a port and a path. No password: a token is what opens the ledger.",
+        )
     return text.rstrip("/")
 
 
 def checked_address(text: str) -> tuple[str, int]:
     """``PORT`` or ``HOST:PORT``; without a host the local one. Raises SettingsError."""
     host, _, port = text.rpartition(":")
-    if not port.isdecimal() or not 0 <= int(port) <= 65535:
-        raise SettingsError(f"{text!r} is no address: PORT, or HOST:PORT")
+    if not port.isdecimal() or int(port) > 65_535:
+        raise SettingsError(f"{text!r} is no address", slug="agent-bad-address", hint="Give PORT, or HOST:PORT.")
     return host.strip("[]") or "127.0.0.1", int(port)

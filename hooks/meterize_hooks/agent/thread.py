@@ -124,7 +124,7 @@ class AgentThread:
             settings = Settings(**from_environment(self._environ))  # type: ignore[arg-type]
             settings.token()
         except SettingsError as error:
-            sys.stderr.write(f"meterize: METERIZE_AGENT=thread delivers nothing: {error}\n")
+            sys.stderr.write(f"meterize: METERIZE_AGENT=thread delivers nothing: {error}. {error.hint}\n")
             return
         turns = Turns(settings.spools[0], self._incarnation)
         self._agent = agent = Agent(
