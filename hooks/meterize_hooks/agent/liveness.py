@@ -1,7 +1,7 @@
 """Owns whether a process can still count into its usage file: certain answers only, for a file is removed on this word."""
 
 # pathlib is no light import, and this runs in applications:
-# ruff: noqa: PTH116, PTH123
+# ruff: noqa: PTH116, PTH123, PTH208
 
 from __future__ import annotations
 
@@ -85,7 +85,9 @@ def runs(pid: int, start_time: int) -> bool:
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             fields = file.read().rpartition(b")")[2].split()
-        return int(fields[19]) == start_time
+        # A zombie waits for its parent only, unless other threads of it run on.
+        is_over = fields[0] in (b"Z", b"X") and len(os.listdir(f"/proc/{pid}/task")) <= 1
+        return int(fields[19]) == start_time and not is_over
     except (OSError, ValueError, IndexError):
         return True
 

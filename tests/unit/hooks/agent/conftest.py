@@ -13,10 +13,10 @@ HOOKS = Path(__file__).resolve().parents[4] / "hooks"
 if str(HOOKS) not in sys.path:
     sys.path.insert(0, str(HOOKS))
 
+from tests.agents.stub import TOKEN, LedgerStub  # noqa: E402
+
 from meterize_hooks.agent.rounds import Agent  # noqa: E402
 from meterize_hooks.agent.settings import Settings  # noqa: E402
-
-from tests.agents.stub import TOKEN, LedgerStub  # noqa: E402
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import threading
 import time
 
 import pytest
-
 from tests.agents.files import Process, dead
 from tests.agents.stub import TOKEN, LedgerStub, cut_after, cut_before, status
 
@@ -225,7 +224,9 @@ def test_what_was_refused_is_offered_again_later(agent, ledger, spool, monkeypat
     assert not process.uses.exists()
 
 
-@pytest.mark.parametrize("problem", [None, 1, {}, {"report": "0"}, {"report": 99}, {"report": -1}, {"report": 0, "counter": 99}])
+@pytest.mark.parametrize(
+    "problem", [None, 1, {}, {"report": "0"}, {"report": 99}, {"report": -1}, {"report": 0, "counter": 99}]
+)
 def test_senseless_problems_stop_nothing(agent, ledger, spool, problem):
     processes = [dead(spool) for _ in range(2)]
     for process in processes:

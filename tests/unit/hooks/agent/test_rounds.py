@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 
 import pytest
-
 from tests.agents.files import Process, dead
 from tests.agents.stub import TOKEN
 
