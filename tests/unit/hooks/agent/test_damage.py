@@ -140,7 +140,8 @@ def test_one_number_is_one_frame(agent, ledger, spool):
 @pytest.mark.parametrize(
     "payload",
     [b"", b"[]", b"1", b"{}",
-     b'{"kind":"hook"}', b'{"kind":"subject","row":-1,"text":"x"}', b'{"kind":"subject","row":2,"text":7}',
+     b'{"kind":"hook"}', b'{"kind":"subject","row":-1,"text":"x"}',
+     b'{"kind":"subject","row":2,"text":7}',
      b'{"kind":"loss","reason":"x","package":"","feature":"","hook":"","count":"many"}', b"\xff", b"[" * 30_000],
 )  # fmt: skip
 def test_frames_that_are_none(agent, ledger, spool, well, payload):
