@@ -1,0 +1,181 @@
+"""The simulation: real processes that are killed at random, a network that lies, clocks that jump, and a judge.
+
+Everything is drawn from one seed; when the operating system runs what, is not.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .network import Network
+
+HERE = Path(__file__).resolve().parent
+HOOKS = HERE.parents[1] / "hooks"
+WORKERS = 3
+LONGEST_PAUSE = 0.06
+PATIENCE_SECONDS = 1.0
+ENDING_SECONDS = 60.0
+JUMPY = (
+    "import sys, time, random, runpy; chance = random.Random(int(sys.argv.pop(1))); real = time.time; jump = [0.0]\n"
+    "def now():\n"
+    "    if chance.random() < 0.05: jump[0] = chance.choice((0, -86400, 3600, -1.5, 40000000))\n"
+    "    return real() + jump[0]\n"
+    "time.time = now\n"
+    "sys.path.insert(0, sys.argv.pop(1)); runpy.run_module('meterize_hooks.agent', run_name='__main__', alter_sys=True)"
+)
+"""The agent under a clock that somebody sets, to and fro, by seconds and by years."""
+
+Key = tuple[str, str, str]
+"""Incarnation, hook, subject."""
+
+
+@dataclass
+class Verdict:
+    """What the judge's log and the ledger say."""
+
+    completed: Counter[Key]
+    started: Counter[Key]
+    ledger: Counter[Key]
+    records: Counter[Key]
+    left: list[str]
+    deeds: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def doubtful(self) -> int:
+        """Uses in flight when their process was killed."""
+        return sum((self.started - self.completed).values())
+
+    @property
+    def wrong(self) -> list[tuple[Key, int, int, int]]:
+        """(key, completed, ledger, started) wherever the ledger is not between the two."""
+        return [
+            (key, self.completed[key], self.ledger[key], self.started[key])
+            for key in sorted(self.started.keys() | self.ledger.keys())
+            if not self.completed[key] <= self.ledger[key] <= self.started[key]
+        ]
+
+    def line(self) -> str:
+        """For a person."""
+        done, doubt, ledger = sum(self.completed.values()), self.doubtful, sum(self.ledger.values())
+        deeds = ", ".join(f"{count} {deed}" for deed, count in sorted(self.deeds.items()))
+        return f"uses completed {done:,}, in flight at a kill {doubt}, ledger {ledger:,}, wrong {len(self.wrong)} ({deeds})"
+
+
+class World:
+    """All processes."""
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self.spool, self.logs, self.database = folder / "spool", folder / "logs", folder / "ledger.db"
+        self.logs.mkdir(parents=True)
+        self._chance = random.Random(seed)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self._port = free.getsockname()[1]
+        self._network = Network(self._port, random.Random(seed + 1))
+        self._workers: list[subprocess.Popen[bytes]] = []
+        self.deeds: Counter[str] = Counter()
+        self._ledger = self._start_ledger()
+        self._agent = self._start_agent()
+
+    def run(self, kills: int) -> None:
+        """So many kills, of whomever."""
+        for _ in range(kills):
+            while len(self._workers) < WORKERS:
+                self._workers.append(self._start(HERE / "worker.py", self.spool, self.logs, self._chance.randrange(1 << 30)))
+            time.sleep(self._chance.random() * LONGEST_PAUSE)
+            deed = self._chance.choice(("worker", "worker", "worker", "agent", "ledger", "both", "agent ended"))
+            self.deeds[deed] += 1
+            if deed != "worker":
+                self._await_requests(self._chance.randrange(4))
+            if deed == "worker":
+                self._end(self._workers.pop(self._chance.randrange(WORKERS)))
+            if deed in ("ledger", "both"):
+                self._end(self._ledger)
+            if deed in ("agent", "both"):
+                self._end(self._agent)
+                self._agent = self._start_agent()
+            if deed == "agent ended":
+                self._agent.send_signal(signal.SIGTERM)
+                self._agent.wait(60)
+                self._agent = self._start_agent()
+            if deed in ("ledger", "both"):
+                self._ledger = self._start_ledger()
+
+    def _await_requests(self, number: int) -> None:
+        """Let an agent that has just started come to work, so that it is killed between requests and within them."""
+        seen, end = self._network.deeds.total(), time.monotonic() + PATIENCE_SECONDS
+        while self._network.deeds.total() < seen + number and time.monotonic() < end:
+            time.sleep(0.002)
+        time.sleep(self._chance.random() * 0.01)
+
+    def finish(self) -> Verdict:
+        """Everybody dies, the network heals, and the agent works until nothing is left."""
+        for worker in self._workers:
+            self._end(worker)
+        self._network.is_calm = True
+        end = time.monotonic() + ENDING_SECONDS
+        while any(self.spool.glob("*.uses")) and time.monotonic() < end:
+            time.sleep(0.05)
+        self.close()
+        completed, started = self._judge()
+        ledger, records = self._totals()
+        # What a process was killed over while it made its file holds no counts; it is swept when it is a minute old.
+        left = [path.name for path in self.spool.iterdir() if path.suffix != ".new"]
+        return Verdict(completed, started, ledger, records, left, self.deeds + self._network.deeds)
+
+    def close(self) -> None:
+        """End every process of ours that is left."""
+        for process in (*self._workers, self._agent, self._ledger):
+            self._end(process)
+        self._network.close()
+
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
+        """With all that it forked: each worker leads a group of its own."""
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def _start(self, *command: object, **environ: str) -> subprocess.Popen[bytes]:
+        words = [sys.executable, "-S", *map(str, command)]
+        return subprocess.Popen(words, start_new_session=True, env={**os.environ, **environ}, stderr=subprocess.DEVNULL)
+
+    def _start_ledger(self) -> subprocess.Popen[bytes]:
+        return self._start(HERE / "book.py", self.database, self._port)
+
+    def _start_agent(self) -> subprocess.Popen[bytes]:
+        url = f"http://127.0.0.1:{self._network.port}"
+        options = ("--ledger", url, "--spool", self.spool, "--seconds", "0.01", "--longest-wait", "0.05", "--items", "20")
+        return self._start("-c", JUMPY, self._chance.randrange(1 << 30), HOOKS, *options, METERIZE_TOKEN="t")
+
+    def _judge(self) -> tuple[Counter[Key], Counter[Key]]:
+        completed: Counter[Key] = Counter()
+        started: Counter[Key] = Counter()
+        for path in self.logs.iterdir():
+            for line in path.read_bytes().splitlines():
+                what, hook, row = line.split()
+                subject = {0: "", 1: "meterize:overflow"}.get(int(row), f"tenant-{int(row)}")
+                key = (path.name, f"dist/f{int(hook)}/{int(hook) + 1}", subject)
+                (completed if what == b"a" else started)[key] += 1
+        return completed, started
+
+    def _totals(self) -> tuple[Counter[Key], Counter[Key]]:
+        ledger: Counter[Key] = Counter()
+        records: Counter[Key] = Counter()
+        database = sqlite3.connect(self.database)
+        for *key, total in database.execute("SELECT incarnation, hook, subject, total FROM totals"):
+            ledger[tuple(key)] = total
+        for *key, uses in database.execute("SELECT incarnation, hook, subject, uses FROM records"):
+            records[tuple(key)] += uses
+        database.close()
+        return ledger, records
