@@ -1,4 +1,5 @@
-"""What `make test` and `make fuzz` run: the test suite, or programs made at random, in an environment of their own."""
+"""What `make test`, `make fuzz` and `make soak` run: the test suite, programs made at random, or random kills, in an environment
+of their own."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ import sys
 
 from tools.environments import ROOT, SetupError, clean_variables, dependency_group, make_environment, pyproject
 
-COMMANDS = {"test": ("pytest", "-q", "-n", "2", "--dist", "loadfile"), "fuzz": ("tests.fuzz",)}
+COMMANDS = {"test": ("pytest", "-q", "-n", "2", "--dist", "loadfile"), "fuzz": ("tests.fuzz",), "soak": ("tests.simulation",)}
 
 
 def main(made: str = "test") -> int:

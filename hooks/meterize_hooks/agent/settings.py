@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from meterize_hooks.spool import spool_folder
+from ..spool import spool_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import _thread
 import sys
 from _thread import allocate_lock, get_native_id, start_new_thread
 
-from meterize_hooks.system import System
+from ..system import System
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
