@@ -1,5 +1,4 @@
-"""What `make test`, `make fuzz` and `make soak` run: the test suite, programs made at random, or random kills, in an environment
-of their own."""
+"""What `make test`, `make fuzz` and `make soak` run, in an environment of its own: tests, random programs, random kills."""
 
 from __future__ import annotations
 
