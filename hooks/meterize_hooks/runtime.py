@@ -18,6 +18,7 @@ from .processes import Identity, follow
 from .registry import UNARMED, Registry
 from .spool import spool_folder
 from .system import System
+from .threads import own_threads
 from .usage_file import UsageFile, header_of
 
 TYPE_CHECKING = False
@@ -53,6 +54,7 @@ class Runtime:
             self._begin_file()
             self.accounts.restart()
             self._door = one_subject_door(self, self.accounts)
+        self._threads = own_threads(environ, self.incarnation)
         follow(self)
 
     def _new_incarnation(self, parent: str) -> None:
@@ -81,6 +83,12 @@ class Runtime:
             self._tend()
             self._registry.arm(module, table)
             self._tell()
+        self._start_threads()
+
+    def _start_threads(self) -> None:
+        if self._open and not self._has_ended:
+            for thread in self._threads:
+                thread.start()
 
     def _make_clock(self) -> Clock:
         from .clock import Clock
@@ -199,11 +207,15 @@ class Runtime:
                     self._file.mark_ended()
             finally:
                 self._lock.release()
+        for thread in self._threads:
+            thread.finish()
 
     def before_fork(self) -> None:
         """Nothing half done, and no second thread, while the process is copied."""
         if self._clock is not None:
             self._clock.stop()
+        for thread in self._threads:
+            thread.stop()
         self._is_forking = True
         self._fork_holds_lock = self._lock.acquire(True, PATIENCE_SECONDS)
 
@@ -214,6 +226,7 @@ class Runtime:
             self._lock.release()
         if self._clock is not None and not self._has_ended:
             self._clock.go_on()
+        self._start_threads()
 
     def after_fork_in_child(self) -> None:
         """A process of its own: no uses yet, another incarnation."""
@@ -245,6 +258,9 @@ class Runtime:
         if self._open:
             self._tend()
         self._registry.rearm()
+        for thread in self._threads:
+            thread.restart_in_child(self.incarnation)
+        self._start_threads()
 
 
 def _banks(environ: Mapping[str, str]) -> int:
