@@ -18,10 +18,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.unit.hooks.conftest import Bench
+
 from .network import Network
 
 HERE = Path(__file__).resolve().parent
 HOOKS = HERE.parents[1] / "hooks"
+FEATURES = 5
 WORKERS = 3
 LONGEST_PAUSE = 0.06
 PATIENCE_SECONDS = 1.0
@@ -78,6 +81,11 @@ class World:
     def __init__(self, folder: Path, seed: int) -> None:
         self.spool, self.logs, self.database = folder / "spool", folder / "logs", folder / "ledger.db"
         self.logs.mkdir(parents=True)
+        functions = "".join(f"def f{number}():\n    return {number}  # hook\n" for number in range(FEATURES))
+        Bench(folder).meter(
+            f"{functions}FEATURES = [{', '.join(f'f{number}' for number in range(FEATURES))}]\n", policy="every"
+        )
+        self._path = os.pathsep.join([str(folder), str(HOOKS)])
         self._chance = random.Random(seed)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -92,7 +100,7 @@ class World:
         """So many kills, of whomever."""
         for _ in range(kills):
             while len(self._workers) < WORKERS:
-                self._workers.append(self._start(HERE / "worker.py", self.spool, self.logs, self._chance.randrange(1 << 30)))
+                self._workers.append(self._start_worker())
             time.sleep(self._chance.random() * LONGEST_PAUSE)
             deed = self._chance.choice(("worker", "worker", "worker", "agent", "ledger", "both", "agent ended"))
             self.deeds[deed] += 1
@@ -150,6 +158,10 @@ class World:
         words = [sys.executable, "-S", *map(str, command)]
         return subprocess.Popen(words, start_new_session=True, env={**os.environ, **environ}, stderr=subprocess.DEVNULL)
 
+    def _start_worker(self) -> subprocess.Popen[bytes]:
+        told = {"PYTHONPATH": self._path, "METERIZE_SPOOL": str(self.spool)}
+        return self._start(HERE / "worker.py", self.logs, self._chance.randrange(1 << 30), **told)
+
     def _start_ledger(self) -> subprocess.Popen[bytes]:
         return self._start(HERE / "book.py", self.database, self._port)
 
@@ -163,9 +175,8 @@ class World:
         started: Counter[Key] = Counter()
         for path in self.logs.iterdir():
             for line in path.read_bytes().splitlines():
-                what, hook, row = line.split()
-                subject = {0: "", 1: "meterize:overflow"}.get(int(row), f"tenant-{int(row)}")
-                key = (path.name, f"dist/f{int(hook)}/{int(hook) + 1}", subject)
+                what, feature, who = line.split()
+                key = (path.name, f"dist/feat/{int(feature) + 1}", f"tenant-{int(who)}" if int(who) else "")
                 (completed if what == b"a" else started)[key] += 1
         return completed, started
 
