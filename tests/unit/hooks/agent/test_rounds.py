@@ -74,6 +74,30 @@ def test_the_final_report_holds_all_totals_even_those_confirmed_before(agent, le
     assert left(spool) == []
 
 
+def test_a_use_right_behind_the_agents_look_and_the_end_right_behind_that(agent, ledger, spool, monkeypatch):
+    """What is read before its process is known to be dead is not final."""
+    from meterize_hooks.agent import usage
+
+    process = dead(spool)
+    process.hook()
+    process.use()
+
+    def read_and_die(*where, read=usage.read_pages):
+        data = read(*where)
+        monkeypatch.setattr(usage, "read_pages", read)
+        process.use(times=2)
+        process.close()
+        return data
+
+    monkeypatch.setattr(usage, "read_pages", read_and_die)
+    monkeypatch.setattr(usage, "live_cells", lambda *_: [1] + [0] * 511)
+    agent.round()
+    assert process.uses.exists()
+    agent.round()
+    assert not process.uses.exists()
+    assert ledger.total == 3
+
+
 def test_a_live_process_keeps_its_file(agent, spool):
     process = Process(spool)
     process.hook()
