@@ -9,6 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from .ledgers import LEDGERS, is_installed
 from .world import World
 
 A_WORLD = 250
@@ -19,12 +20,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=None, help="of the first world; the next ones count on from it")
+    parser.add_argument("--ledger", choices=LEDGERS, default="real" if is_installed("real") else "small")
     options = parser.parse_args()
     seed = int(time.time()) if options.seed is None else options.seed
     left, completed, doubtful = options.kills, 0, 0
     while left > 0:
         folder = Path(tempfile.mkdtemp(prefix="meterize-soak-"))
-        world = World(folder, seed)
+        world = World(folder, seed, LEDGERS[options.ledger])
         try:
             world.run(min(left, A_WORLD))
             verdict = world.finish()

@@ -9,7 +9,6 @@ import os
 import random
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 
 from tests.unit.hooks.conftest import Bench
 
+from .ledgers import Key, SmallLedger
 from .network import Network
 
 HERE = Path(__file__).resolve().parent
@@ -38,9 +38,6 @@ JUMPY = (
     "sys.path.insert(0, sys.argv.pop(1)); runpy.run_module('meterize_hooks.agent', run_name='__main__', alter_sys=True)"
 )
 """The agent under a clock that somebody sets, to and fro, by seconds and by years."""
-
-Key = tuple[str, str, str]
-"""Incarnation, hook, subject."""
 
 
 @dataclass
@@ -78,8 +75,9 @@ class Verdict:
 class World:
     """All processes."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
-        self.spool, self.logs, self.database = folder / "spool", folder / "logs", folder / "ledger.db"
+    def __init__(self, folder: Path, seed: int, kind: type[SmallLedger] = SmallLedger) -> None:
+        self.spool, self.logs = folder / "spool", folder / "logs"
+        self._kind = kind(folder)
         self.logs.mkdir(parents=True)
         functions = "".join(f"def f{number}():\n    return {number}  # hook\n" for number in range(FEATURES))
         Bench(folder).meter(
@@ -137,7 +135,7 @@ class World:
             time.sleep(0.05)
         self.close()
         completed, started = self._judge()
-        ledger, records = self._totals()
+        ledger, records = self._kind.read()
         # What a process was killed over while it made its file holds no counts; it is swept when it is a minute old.
         left = [path.name for path in self.spool.iterdir() if path.suffix != ".new"]
         return Verdict(completed, started, ledger, records, left, self.deeds + self._network.deeds)
@@ -155,20 +153,20 @@ class World:
         process.wait()
 
     def _start(self, *command: object, **environ: str) -> subprocess.Popen[bytes]:
-        words = [sys.executable, "-S", *map(str, command)]
+        words = [sys.executable, *map(str, command)]
         return subprocess.Popen(words, start_new_session=True, env={**os.environ, **environ}, stderr=subprocess.DEVNULL)
 
     def _start_worker(self) -> subprocess.Popen[bytes]:
         told = {"PYTHONPATH": self._path, "METERIZE_SPOOL": str(self.spool)}
-        return self._start(HERE / "worker.py", self.logs, self._chance.randrange(1 << 30), **told)
+        return self._start("-S", HERE / "worker.py", self.logs, self._chance.randrange(1 << 30), **told)
 
     def _start_ledger(self) -> subprocess.Popen[bytes]:
-        return self._start(HERE / "book.py", self.database, self._port)
+        return self._start(*self._kind.command(self._port))
 
     def _start_agent(self) -> subprocess.Popen[bytes]:
         url = f"http://127.0.0.1:{self._network.port}"
         options = ("--ledger", url, "--spool", self.spool, "--seconds", "0.01", "--longest-wait", "0.05", "--items", "20")
-        return self._start("-c", JUMPY, self._chance.randrange(1 << 30), HOOKS, *options, METERIZE_TOKEN="t")
+        return self._start("-S", "-c", JUMPY, self._chance.randrange(1 << 30), HOOKS, *options, METERIZE_TOKEN=self._kind.token)
 
     def _judge(self) -> tuple[Counter[Key], Counter[Key]]:
         completed: Counter[Key] = Counter()
@@ -179,14 +177,3 @@ class World:
                 key = (path.name, f"dist/feat/{int(feature) + 1}", f"tenant-{int(who)}" if int(who) else "")
                 (completed if what == b"a" else started)[key] += 1
         return completed, started
-
-    def _totals(self) -> tuple[Counter[Key], Counter[Key]]:
-        ledger: Counter[Key] = Counter()
-        records: Counter[Key] = Counter()
-        database = sqlite3.connect(self.database)
-        for *key, total in database.execute("SELECT incarnation, hook, subject, total FROM totals"):
-            ledger[tuple(key)] = total
-        for *key, uses in database.execute("SELECT incarnation, hook, subject, uses FROM records"):
-            records[tuple(key)] += uses
-        database.close()
-        return ledger, records
