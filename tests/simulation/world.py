@@ -28,7 +28,10 @@ FEATURES = 5
 WORKERS = 3
 LONGEST_PAUSE = 0.06
 PATIENCE_SECONDS = 1.0
+WAITING_PART = 0.7
+"""Of the times that a ledger starts again, those in which nobody else is killed before it answers."""
 ENDING_SECONDS = 60.0
+"""So long may nothing move at the end."""
 JUMPY = (
     "import sys, time, random, runpy; chance = random.Random(int(sys.argv.pop(1))); real = time.time; jump = [0.0]\n"
     "def now():\n"
@@ -117,6 +120,15 @@ class World:
                 self._agent = self._start_agent()
             if deed in ("ledger", "both"):
                 self._ledger = self._start_ledger()
+                if self._chance.random() < WAITING_PART:
+                    self._await_ledger()
+
+    def _await_ledger(self) -> None:
+        end = time.monotonic() + ENDING_SECONDS
+        while time.monotonic() < end:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", self._port)):
+                return
+            time.sleep(0.01)
 
     def _await_requests(self, number: int) -> None:
         """Let an agent that has just started come to work, so that it is killed between requests and within them."""
@@ -130,9 +142,13 @@ class World:
         for worker in self._workers:
             self._end(worker)
         self._network.is_calm = True
-        end = time.monotonic() + ENDING_SECONDS
-        while any(self.spool.glob("*.uses")) and time.monotonic() < end:
+        self._await_ledger()
+        left, end = -1, time.monotonic() + ENDING_SECONDS
+        while left and time.monotonic() < end:
             time.sleep(0.05)
+            before, left = left, sum(1 for _ in self.spool.glob("*.uses"))
+            if left != before:
+                end = time.monotonic() + ENDING_SECONDS
         self.close()
         completed, started = self._judge()
         ledger, records = self._kind.read()
@@ -165,7 +181,8 @@ class World:
 
     def _start_agent(self) -> subprocess.Popen[bytes]:
         url = f"http://127.0.0.1:{self._network.port}"
-        options = ("--ledger", url, "--spool", self.spool, "--seconds", "0.01", "--longest-wait", "0.05", "--items", "20")
+        options = ("--ledger", url, "--spool", self.spool, "--seconds", "0.01", "--longest-wait", "0.05")
+        options += ("--items", self._chance.choice((5, 20, 200)))
         return self._start("-S", "-c", JUMPY, self._chance.randrange(1 << 30), HOOKS, *options, METERIZE_TOKEN=self._kind.token)
 
     def _judge(self) -> tuple[Counter[Key], Counter[Key]]:
