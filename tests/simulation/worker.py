@@ -19,7 +19,7 @@ from meterize_hooks import subject
 SUBJECTS = 12
 FORK_CHANCE = 0.002
 MOST_FORKS, GENERATIONS = 2, 1
-LONGEST_USES = 6000
+LONGEST_USES = 2500
 BURST = 64
 
 
