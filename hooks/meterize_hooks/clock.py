@@ -5,25 +5,19 @@
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found] # the module ``signal`` makes enums first
-import _thread
-from _thread import _local, allocate_lock, get_native_id, start_new_thread
+from _thread import _local, allocate_lock, get_native_id
 
 from .origin import is_ours
 from .system import System
+from .threads import IS_MAIN_INTERPRETER, PATIENCE_SECONDS, await_gone, start_unheard, tell_at_end
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-PATIENCE_SECONDS = 5.0
 LOOK_SECONDS = 30.0
 """How long it sleeps at most: somebody may set the clock."""
-IS_MAIN_INTERPRETER = getattr(_thread, "_is_main_interpreter", lambda: True)()
-"""3.12+ can tell."""
-FAULTS = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP", "SIGSYS")
-"""Raised by what a thread itself does; never blocked, so that faulthandler can tell."""
 
 
 class Clock:
@@ -40,36 +34,25 @@ class Clock:
         self._stop: Any = None
         self._gone: Any = None
         self._thread_id = 0
-        # Not where gevent and the like have put a class for their greenlets in its place.
-        if type(self._own).__module__ == "_thread" and get_native_id() == System.getpid():
-            self._own.end = _ThreadEnd(self.stop)
+        tell_at_end(self._own, self.stop)
 
     def start(self) -> bool:
-        """Run, if it does not; whether it does.
-
-        Not in a subinterpreter: who lets go of one ends it by any of its threads, and aborts if that one is running (3.12,
-        Python/pystate.c, _PyInterpreterState_IDDecref).
-        """
+        """Run, if it does not; whether it does. Not in a subinterpreter."""
         if self._stop is not None:
             return True
         if not IS_MAIN_INTERPRETER:
             return False
-        # The new thread inherits the mask. Were it to receive a signal, the main thread's system call would sleep on.
-        mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, ())
         try:
-            _signal.pthread_sigmask(_signal.SIG_BLOCK, _deferrable_signals())
             stop, gone = allocate_lock(), allocate_lock()
             stop.acquire()
             gone.acquire()
             self._stop, self._gone, self._thread_id = stop, gone, 0
-            start_new_thread(self._run, (stop, gone))
+            start_unheard(self._run, stop, gone)
         except (RuntimeError, MemoryError) as error:  # no more threads here
             self._stop = self._gone = None
             if not is_ours(error):
                 raise
             return False
-        finally:
-            _restore_mask(mask)
         return True
 
     def go_on(self) -> None:
@@ -86,14 +69,8 @@ class Clock:
             stop.release()
         except RuntimeError:  # two threads stop it at once
             return
-        # Under gevent or eventlet it is no thread of the system's: it has our own id.
-        if gone.acquire(True, PATIENCE_SECONDS) and self._thread_id != get_native_id():
-            for _ in range(200):
-                try:
-                    System.stat(f"/proc/self/task/{self._thread_id}")
-                except OSError:
-                    return
-                System.sleep(0.0005)
+        if gone.acquire(True, PATIENCE_SECONDS):
+            await_gone(self._thread_id)
 
     def _run(self, stop: Any, gone: Any) -> None:
         self._thread_id = get_native_id()
@@ -123,41 +100,3 @@ class Clock:
             self._wake_hooks()
         except Exception:  # noqa: BLE001 - nothing of the application runs here, and nobody would see it
             System.sleep(0.01)
-
-
-class _ThreadEnd:
-    """Tells once the thread that keeps it to itself ends.
-
-    A child that was forked in a thread is over with that thread, and runs no exit functions; were a thread of ours left, it
-    would not end at all. What is a thread's own is let go last, when it can still run code (Python/pystate.c,
-    PyThreadState_Clear).
-    """
-
-    __slots__ = ("_pid", "_tell")
-
-    def __init__(self, tell: Callable[[], None]) -> None:
-        self._tell = tell
-        self._pid = System.getpid()
-
-    def __del__(self) -> None:
-        # In a forked child the threads of its parent are let go as well.
-        if System.getpid() == self._pid:
-            self._tell()
-
-
-def _restore_mask(mask: Any) -> None:
-    """Hear signals again. Where memory ends just there it is tried again: the application would be deaf for good."""
-    tries = 100
-    while tries:
-        tries -= 1
-        try:
-            _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
-        except MemoryError as error:
-            if not is_ours(error):
-                raise
-        else:
-            return
-
-
-def _deferrable_signals() -> set[int]:
-    return {int(number) for number in _signal.valid_signals()} - {getattr(_signal, name, 0) for name in FAULTS}

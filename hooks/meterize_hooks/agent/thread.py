@@ -6,12 +6,11 @@ counts stay in the spool. What it needs is imported in the thread, when it first
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found] # the module ``signal`` makes enums first
-import _thread
 import sys
-from _thread import allocate_lock, get_native_id, start_new_thread
+from _thread import _local, allocate_lock, get_native_id
 
-from ..system import System
+from ..origin import is_ours
+from ..threads import IS_MAIN_INTERPRETER, PATIENCE_SECONDS, await_gone, start_unheard, tell_at_end
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,14 +19,8 @@ if TYPE_CHECKING:
 
     from .rounds import Agent
 
-PATIENCE_SECONDS = 5.0
-"""How long a fork waits for the thread; a look-up of a host's name cannot be cut short."""
 LAST_SECONDS = 2.0
 """How long the end of the process waits for the last round; what is not delivered then stays in the spool."""
-IS_MAIN_INTERPRETER = getattr(_thread, "_is_main_interpreter", lambda: True)()
-"""3.12+ can tell."""
-FAULTS = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP", "SIGSYS")
-"""Raised by what a thread itself does; never blocked, so that faulthandler can tell."""
 
 
 class AgentThread:
@@ -41,28 +34,30 @@ class AgentThread:
         self._thread_id = 0
         self._is_stopping = self._is_last = False
         self._agent: Agent | None = None
+        self._own = _local()
+        tell_at_end(self._own, self.finish)
 
     def start(self) -> None:
         """Deliver from now on. Not in a subinterpreter, which may be ended by any thread of the process."""
         if self._wake is not None or not IS_MAIN_INTERPRETER:
             return
-        # The new thread inherits the mask. Were it to receive a signal, the main thread's system call would sleep on.
-        mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, ())
         try:
-            _signal.pthread_sigmask(_signal.SIG_BLOCK, _deferrable_signals())
             wake, gone = allocate_lock(), allocate_lock()
             wake.acquire()
             gone.acquire()
             self._wake, self._gone, self._thread_id = wake, gone, 0
             self._is_stopping = False
-            start_new_thread(self._run, (wake, gone))
-        except (RuntimeError, MemoryError):  # no more threads here; the counts stay in the spool
+            start_unheard(self._run, wake, gone)
+        except (RuntimeError, MemoryError) as error:  # no more threads here; the counts stay in the spool
             self._wake = self._gone = None
-        finally:
-            _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
+            if not is_ours(error):
+                raise
 
     def stop(self) -> None:
-        """End the thread, in the middle of a request if need be: nothing of it is there any more when this returns."""
+        """End the thread, in the middle of a request if need be: nothing of it is there any more when this returns.
+
+        Only a look-up of the ledger's name cannot be cut short; a fork waits for it for a while, and then goes on.
+        """
         self._is_stopping = True
         agent = self._agent
         if agent is not None:
@@ -82,6 +77,7 @@ class AgentThread:
         self._incarnation = incarnation
         self._wake = self._gone = self._agent = None
         self._is_last = False
+        tell_at_end(self._own, self.finish)
 
     def _end(self, seconds: float) -> bool:
         wake, gone, self._wake, self._gone = self._wake, self._gone, None, None
@@ -93,15 +89,7 @@ class AgentThread:
             return True
         if not gone.acquire(True, seconds):
             return False
-        # The system must not know of it any more either: ``os.fork`` warns of a second thread (3.12+). Under gevent or
-        # eventlet it is no thread of the system's: it has our own id.
-        if self._thread_id != get_native_id():
-            for _ in range(200):
-                try:
-                    System.stat(f"/proc/self/task/{self._thread_id}")
-                except OSError:
-                    break
-                System.sleep(0.0005)
+        await_gone(self._thread_id)
         return True
 
     def _run(self, wake: Any, gone: Any) -> None:
@@ -139,7 +127,3 @@ class AgentThread:
                 agent.round(LAST_SECONDS)
         finally:
             agent.close()
-
-
-def _deferrable_signals() -> set[int]:
-    return {int(number) for number in _signal.valid_signals()} - {getattr(_signal, name, 0) for name in FAULTS}
