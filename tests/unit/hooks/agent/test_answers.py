@@ -326,3 +326,27 @@ def test_a_request_can_be_cut_from_another_thread(make_agent, ledger, process):
 def test_clear_text_to_another_machine_is_told(make_agent, lines):
     make_agent(ledger="http://ledger.example.com")
     assert any("clear text" in line for line in lines.said)
+
+
+def test_an_outage_of_an_hour_costs_nothing_but_time(agent, ledger, spool, lines, monkeypatch):
+    """On a clock of its own: what was counted meanwhile arrives at once when the ledger is back, and the log stays short."""
+    live, gone = Process(spool), dead(spool)
+    for process in (live, gone):
+        process.hook()
+        process.use()
+    gone.close()
+    clock, real = [0.0], time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: real() + clock[0])
+    ledger.always = status(503)
+    tries = 0
+    while clock[0] < 3600:
+        clock[0] += agent.round()
+        live.use()
+        tries += 1
+    assert 60 < tries < 500
+    assert len(lines.said) == tries, "told each time; the journal says it once in ten minutes"
+    ledger.always = None
+    agent.round()
+    assert ledger.total == 2 + tries
+    assert not gone.uses.exists()
+    assert agent.metrics.health()[0]
