@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 ENDINGS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 MISUSED = 2
+JSON_SCHEMA = 1
+"""The version of the form of answers, as in docs/json-output.md."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -40,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
             agent.round()
             is_well, what = agent.metrics.health()
             if options.json:
-                sys.stdout.write(json.dumps(what, indent=2) + "\n")
+                sys.stdout.write(json.dumps({"schema": JSON_SCHEMA, **what}, indent=2) + "\n")
             return int(not is_well)
         _work(agent)
         agent.should_stop = lambda: False
@@ -55,7 +57,7 @@ def main(arguments: Sequence[str]) -> int:
 def _explain(error: SettingsError, *, as_json: bool) -> int:
     if as_json:
         what = {"slug": error.slug, "message": str(error), "hint": error.hint}
-        sys.stdout.write(json.dumps({"error": what}, indent=2) + "\n")
+        sys.stdout.write(json.dumps({"schema": JSON_SCHEMA, "error": what}, indent=2) + "\n")
     sys.stderr.write(f"meterize agent: {error} ({error.slug}). {error.hint}\n")
     return MISUSED
 

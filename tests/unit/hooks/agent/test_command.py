@@ -174,7 +174,11 @@ def test_one_round(start, ledger, spool, fault, code):
     agent = start("--once", "--json")
     out, _ = agent.communicate(timeout=10)
     assert agent.returncode == code
-    assert json.loads(out)["failures"] == code
+    told = json.loads(out)
+    assert told["failures"] == code
+    page = (ROOT / "docs" / "json-output.md").read_text(encoding="utf-8").partition("\n## agent\n")[2].partition("\n## ")[0]
+    assert set(told) == {"schema", *re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)}
+    assert set(told["files"]) == set(re.findall(r'"(\w+)"', page))
     assert process.uses.exists() == bool(code)
 
 
