@@ -230,6 +230,7 @@ class Agent:
         metrics.old_files = self._spools.old
         metrics.troubles = [
             *(f"{folder}: {problem}" for folder, problem in self._spools.problems.items()),
+            *(f"{path}: its process counts in memory alone, for no file could be made" for path in self._spools.unaccompanied),
             *(f"{file.path}: {file.damage}" for file in files if file.damage),
             *(f"{file.path}: refused: {why}" for file in files for why in set(file.refused.values())),
         ]

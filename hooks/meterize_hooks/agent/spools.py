@@ -5,7 +5,7 @@ become ``.done``, the names go, then the rest. Whoever finds a ``.done`` finishe
 """
 
 # pathlib is no light import, and this runs in applications:
-# ruff: noqa: PTH104, PTH108, PTH118, PTH122, PTH208
+# ruff: noqa: PTH104, PTH108, PTH116, PTH118, PTH122, PTH208
 
 from __future__ import annotations
 
@@ -40,10 +40,13 @@ class Spools:
         """Folders that cannot be read, and why; one that is not there yet is none."""
         self.old = 0
         """Files of older versions, which stay as they are."""
+        self.unaccompanied: list[str] = []
+        """Names without counts: their processes count in memory alone, for no file could be made. They stay as they are."""
 
     def scan(self) -> Iterator[tuple[str, str]]:
         """(folder, incarnation) of every usage file, oldest first: the names begin with the time."""
         self.problems.clear()
+        self.unaccompanied.clear()
         self.old = 0
         for folder in self.folders:
             yield from sorted((folder, incarnation) for incarnation in self._incarnations(folder))
@@ -56,6 +59,7 @@ class Spools:
         except OSError as error:
             self.problems[folder] = error.strerror or type(error).__name__
             return
+        known = set(names)
         for name in names:
             stem, suffix = os.path.splitext(name)
             if suffix == UNFINISHED:
@@ -69,6 +73,8 @@ class Spools:
                     _finish(folder, stem)
             elif suffix == OLD:
                 self.old += 1
+            elif suffix == NAMES and not {stem + USES, stem + DONE} & known and _rests(join(folder, name)):
+                self.unaccompanied.append(join(folder, name))
 
 
 def remove(file: UsageFile) -> None:
@@ -82,6 +88,14 @@ def _finish(folder: str, incarnation: str) -> None:
     for suffix in (NAMES, DONE):
         with suppress(FileNotFoundError):
             os.unlink(join(folder, incarnation + suffix))
+
+
+def _rests(path: str) -> bool:
+    """Whether it is not just being made, or removed."""
+    try:
+        return time.time() - os.stat(path).st_mtime > UNFINISHED_SECONDS
+    except OSError:
+        return False
 
 
 def _sweep(path: str) -> None:

@@ -10,6 +10,7 @@ has such a thread. Should two think so at once, or none for a moment, nothing is
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
 from os.path import join
 
@@ -21,6 +22,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .usage import UsageFile
 
+LOOK_SECONDS = 5.0
+"""How seldom it is enough to see who else is there: each look is at every file."""
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
@@ -34,15 +37,19 @@ class Turns:
         self._others: set[str] = set()
         self._is_first = False
         self._is_marked = False
+        self._next_look = 0.0
 
     def are_ours(self, file: UsageFile) -> bool:
         """Whether this process delivers that file."""
         return file.incarnation == self._incarnation or (self._is_first and file.incarnation not in self._others)
 
     def look(self) -> None:
-        """See who else is there."""
+        """See who else is there, now and then."""
         if not self._is_marked:
             self._mark()
+        if time.monotonic() < self._next_look:
+            return
+        self._next_look = time.monotonic() + LOOK_SECONDS
         try:
             names = os.listdir(self._folder)
         except OSError:

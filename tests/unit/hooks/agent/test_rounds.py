@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 
 import pytest
@@ -277,3 +278,18 @@ def test_the_token_is_in_no_line_and_no_repr(make_agent, ledger, spool, lines):
     agent.round()
     assert TOKEN not in " ".join(lines.said) + repr(agent._settings)
     assert TOKEN not in agent.metrics.text() + str(agent.metrics.health())
+
+
+def test_a_process_that_counts_in_memory_alone_is_told_of(agent, ledger, spool):
+    """Its names are there, with the loss `no-spool`; its counts are in no file that could be read."""
+    process = Process(spool)
+    process.loss("no-spool", 3)
+    process.uses.unlink()
+    agent.round()
+    assert agent.metrics.health()[0], "it may just be making its file"
+    os.utime(process.names, (1, 1))
+    agent.round()
+    [trouble] = agent.metrics.troubles
+    assert process.incarnation in trouble
+    assert process.names.exists()
+    assert not ledger.requests
