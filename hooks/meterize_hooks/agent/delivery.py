@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import http.client
-import io
 import json
-import socket
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from .connection import Connection
 from .settings import SettingsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from .settings import Settings
@@ -77,7 +75,7 @@ class Ledger:
         self._path = parts.path.rstrip("/") + PATH
         self._tls = parts.scheme == "https"
         self._context: Any = None
-        self._connection: _Connection | None = None
+        self._connection: Connection | None = None
         self._is_open = True
 
     def deliver(self, body: bytes, seconds: float) -> Answer:
@@ -125,10 +123,10 @@ class Ledger:
             self.close()
             return Unavailable(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
 
-    def _connect(self, deadline: float) -> _Connection:
+    def _connect(self, deadline: float) -> Connection:
         connection = self._connection
         if connection is None:
-            connection = _Connection(self._host, self._port, self._tls_context)
+            connection = Connection(self._host, self._port, self._tls_context)
         connection.deadline = deadline
         self._connection = connection
         if not self._is_open:
@@ -146,84 +144,6 @@ class Ledger:
 
 
 _CLOSED = "the ledger closed the connection without an answer"
-
-
-class _Connection(http.client.HTTPConnection):
-    """A connection whose every step ends at the deadline, and which another thread may cut."""
-
-    deadline = 0.0
-
-    def __init__(self, host: str, port: int | None, context: Callable[[], Any]) -> None:
-        self._context = context()
-        super().__init__(host, port or (443 if self._context else 80))
-        self._raw: socket.socket | None = None
-        self.response_class = self._response  # type: ignore[assignment] # http.client calls it, whatever it is
-
-    def connect(self) -> None:
-        """As ``socket.create_connection``, but the socket is known before it is connected."""
-        last: OSError = OSError("the name of the ledger's host leads nowhere")
-        for family, kind, protocol, _, address in socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM):
-            raw = socket.socket(family, kind, protocol)
-            self._raw = raw
-            try:
-                raw.settimeout(self._left())
-                raw.connect(address)
-                raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                self.sock = self._context.wrap_socket(raw, server_hostname=self.host) if self._context else raw
-            except OSError as error:
-                raw.close()
-                last = error
-            else:
-                return
-        raise last
-
-    def send(self, data: Any) -> None:
-        """All of it; the timeout of ``sendall`` is for the whole."""
-        if self.sock is None:
-            self.connect()
-        self.sock.settimeout(self._left())
-        self.sock.sendall(data)
-
-    def cut(self) -> None:
-        """Wake whoever waits for it, with an error."""
-        for each in (self._raw, self.sock):
-            if each is not None:
-                with suppress(OSError):
-                    each.shutdown(socket.SHUT_RDWR)
-
-    def _left(self) -> float:
-        left = self.deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the ledger did not answer in time")
-        return left
-
-    def _response(self, sock: socket.socket, **keywords: Any) -> http.client.HTTPResponse:
-        return http.client.HTTPResponse(_Readable(sock, self._left), **keywords)  # type: ignore[arg-type]
-
-
-class _Readable:
-    """What HTTPResponse asks of a socket: a file, here one that ends at the deadline however slowly bytes drop in."""
-
-    def __init__(self, sock: socket.socket, left: Callable[[], float]) -> None:
-        self._sock = sock
-        self._left = left
-
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        """To read from."""
-        return io.BufferedReader(_Drops(self._sock, self._left))
-
-
-class _Drops(io.RawIOBase):
-    def __init__(self, sock: socket.socket, left: Callable[[], float]) -> None:
-        self._sock = sock
-        self._left = left
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        self._sock.settimeout(self._left())
-        return self._sock.recv_into(buffer)
 
 
 def _understand(status: int, retry_after: str | None, data: bytes) -> Answer:
