@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from mmap import ACCESS_READ, mmap
+from mmap import ACCESS_READ, ALLOCATIONGRANULARITY, mmap
 
 from .usage_file import CELL_BYTES, HEADER_BYTES, PAGE_BYTES, DamagedFileError
 
@@ -69,9 +69,12 @@ def read_pages(descriptor: int, size: int, offset: int) -> memoryview:
 
 def live_cells(descriptor: int, page: int) -> list[int]:
     """The cells of a page that somebody may be counting in, each one whole: memoryview copies word by word."""
+    offset = page * PAGE_BYTES
+    before = offset % ALLOCATIONGRANULARITY  # where the system's own pages are larger
     with (
-        mmap(descriptor, PAGE_BYTES, access=ACCESS_READ, offset=page * PAGE_BYTES) as mapping,
+        mmap(descriptor, before + PAGE_BYTES, access=ACCESS_READ, offset=offset - before) as mapping,
         memoryview(mapping) as view,
-        view.cast("Q") as cells,
+        view[before:] as part,
+        part.cast("Q") as cells,
     ):
         return cells.tolist()

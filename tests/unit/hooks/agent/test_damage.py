@@ -260,3 +260,18 @@ def test_no_word_is_ever_torn(spool):
     child.kill()
     child.wait()
     assert seen <= {low, high}
+
+
+def test_a_system_with_large_pages(agent, ledger, spool, monkeypatch):
+    from meterize_hooks.agent import pages
+
+    monkeypatch.setattr(pages, "ALLOCATIONGRANULARITY", 1 << 16)
+    process = Process(spool)
+    for slot in (0, 70):
+        process.hook(slot, f"f{slot}")
+    for row in range(2, 300):
+        process.subject(row, f"t{row}")
+        process.use(0, row, row)
+        process.use(70, row, row)
+    agent.round()
+    assert ledger.total == 2 * sum(range(2, 300))
