@@ -1,12 +1,13 @@
 """Owns whether a process can still count into its usage file: certain answers only, for a file is removed on this word."""
 
 # pathlib is no light import, and this runs in applications:
-# ruff: noqa: PTH116, PTH123, PTH208
+# ruff: noqa: PTH115, PTH116, PTH123, PTH208
 
 from __future__ import annotations
 
 import fcntl
 import os
+import re
 import time
 from enum import Enum
 
@@ -63,11 +64,11 @@ class Machine:
         """
         booted = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         status = os.fstat(descriptor)
-        return max(header.made_at, status.st_mtime_ns) < booted and self._is_local(status.st_dev)
+        return max(header.made_at, status.st_mtime_ns) < booted and self._is_local(status.st_dev, descriptor)
 
-    def _is_local(self, device: int) -> bool:
+    def _is_local(self, device: int, descriptor: int) -> bool:
         if device not in self._local:
-            self._local[device] = _kind_of(device) in LOCAL
+            self._local[device] = kind_of(descriptor) in LOCAL
         return self._local[device]
 
 
@@ -104,18 +105,23 @@ def is_free(descriptor: int) -> bool:
     return True
 
 
-def _kind_of(device: int) -> str:
-    """The type of the file system of that device (proc(5), mountinfo)."""
-    name = f"{os.major(device)}:{os.minor(device)}"
+def kind_of(descriptor: int) -> str:
+    """The type of the file system of an open file: of the innermost mount above it (proc(5), mountinfo); empty if unknown.
+
+    By path, for the device numbers that files of btrfs and overlays tell are not those of their mounts.
+    """
+    best, kind = -1, ""
     try:
-        with open(MOUNTS, encoding="utf-8", errors="replace") as file:
+        path = os.readlink(f"/proc/self/fd/{descriptor}")
+        with open(MOUNTS, encoding="utf-8", errors="surrogateescape") as file:
             for line in file:
                 before, _, after = line.partition(" - ")
-                if before.split()[2] == name:
-                    return after.split()[0]
+                point = re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), before.split()[4]).rstrip("/")
+                if len(point) >= best and path.startswith(point + "/"):  # of two at one place the later one is seen
+                    best, kind = len(point), after.split()[0]
     except (OSError, IndexError):
-        pass
-    return ""
+        return ""
+    return kind
 
 
 def _line(path: str) -> str:

@@ -83,8 +83,34 @@ def test_an_earlier_boot(spool):
     machine = Machine()
     machine._local[process.uses.stat().st_dev] = False
     assert life(process, machine) is Life.UNKNOWN, "on a file system that others write"
-    if liveness._kind_of(process.uses.stat().st_dev) in liveness.LOCAL:
+    if kind_of(process.uses) in liveness.LOCAL:
         assert life(process) is Life.DEAD
+
+
+def kind_of(path: Path) -> str:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        return liveness.kind_of(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def test_file_systems_are_known_by_the_innermost_mount(tmp_path, monkeypatch):
+    assert kind_of(Path("/proc/self/stat")) == "proc"
+    place = tmp_path / "a b"
+    place.mkdir()
+    (place / "file").touch()
+    spelled = str(place).replace(" ", "\\040")
+    lines = [
+        f"1 0 0:1 / {where} rw - {kind} x rw\n" for where, kind in (("/", "ext4"), (spelled, "nfs4"), (str(tmp_path), "xfs"))
+    ]
+    (tmp_path / "mounts").write_text("".join(lines))
+    monkeypatch.setattr(liveness, "MOUNTS", str(tmp_path / "mounts"))
+    assert kind_of(place / "file") == "nfs4"
+    assert kind_of(tmp_path / "mounts") == "xfs"
+    assert kind_of(Path(__file__)) == "ext4"
+    (tmp_path / "mounts").write_text("nonsense\n")
+    assert kind_of(place / "file") == ""
 
 
 def test_another_machine_on_a_shared_folder(spool):
