@@ -113,6 +113,8 @@ class Agent:
                 continue
             except DamagedFileError as error:
                 file.damage = str(error)
+            except Exception as error:  # noqa: BLE001 - a defect of ours that one file brings to light is no other file's trouble
+                file.damage = f"the agent fails at it: {error!r}"
             if file.damage:
                 self._journal.tell(file.path, f"{file.path} is left alone: {file.damage}")
 

@@ -262,6 +262,21 @@ def test_no_word_is_ever_torn(spool):
     assert seen <= {low, high}
 
 
+def test_a_defect_of_ours_at_one_file_stops_no_other(agent, ledger, spool, well, monkeypatch):
+    from meterize_hooks.agent import usage
+
+    process = dead(spool)
+    process.hook()
+    process.use()
+    process.close()
+
+    def read_header(data, incarnation, read=usage.read_header):
+        return read(data, incarnation) if incarnation != process.incarnation else 1 // 0
+
+    monkeypatch.setattr(usage, "read_header", read_header)
+    check(agent, ledger, process, "ZeroDivisionError")
+
+
 def test_a_system_with_large_pages(agent, ledger, spool, monkeypatch):
     from meterize_hooks.agent import pages
 
