@@ -5,12 +5,13 @@ PYTHON ?=
 ARGS ?=
 export PYTHON ARGS
 
-.PHONY: help test fuzz demo clean
+.PHONY: help test fuzz soak demo clean
 
 help:
 	@echo "make demo    meter one feature of a real package in a real service, and take it out again"
 	@echo "make test    the test suite (ARGS=\"-k splice -x\" for pytest)"
 	@echo "make fuzz    50,000 programs made at random, untouched and hooked (ARGS=\"--programs 500 --seed 7\")"
+	@echo "make soak    10,000 random kills of agents, ledgers and metered processes (ARGS=\"--kills 500 --seed 7\")"
 	@echo "make clean   take away what the two made"
 	@echo "             PYTHON=/path/to/python overrules the newest supported interpreter found"
 
@@ -19,6 +20,9 @@ test:
 
 fuzz:
 	@python=$$(sh tools/newest_python.sh) && exec "$$python" -m tools.run_tests fuzz
+
+soak:
+	@python=$$(sh tools/newest_python.sh) && exec "$$python" -m tools.run_tests soak
 
 demo:
 	@python=$$(sh tools/newest_python.sh) && exec "$$python" -m tools.demo $$ARGS

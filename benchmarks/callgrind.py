@@ -70,7 +70,7 @@ def _collected(path: object, turns: int, times: int) -> int:
     assert spec.origin is not None
     hooks = str(Path(spec.origin).parent.parent)
     # Neither the order of sets nor the flushing thread may differ between two runs.
-    fixed = {"PYTHONHASHSEED": "0", "PYTHONPATH": hooks, "METERIZE_SPOOL": f"{path}.spool", "METERIZE_FLUSH_SECONDS": "3600"}
+    fixed = {"PYTHONHASHSEED": "0", "PYTHONPATH": hooks, "METERIZE_SPOOL": f"{path}.spool"}
     tool = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={os.devnull}"]
     command = [*tool, sys.executable, "-S", __file__, str(path), str(turns), str(times)]
     done = subprocess.run(command, env=clean_variables() | fixed, capture_output=True, text=True, check=False)

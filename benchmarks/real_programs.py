@@ -157,7 +157,7 @@ def count_instructions(program: Program) -> Iterator[list[object]]:
 def _collected(program: Program, variant: str, benchmark: str) -> int:
     # Neither the order of sets nor the flushing thread may differ between two runs.
     with tempfile.TemporaryDirectory(prefix="meterize-bench-") as spool:
-        fixed = {"PYTHONHASHSEED": "0", "METERIZE_SPOOL": spool, "METERIZE_FLUSH_SECONDS": "3600"}
+        fixed = {"PYTHONHASHSEED": "0", "METERIZE_SPOOL": spool, "METERIZE_HOOK_LIMIT": "16384"}
         tool = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={os.devnull}", "--instr-atstart=no"]
         command = [
             *tool,

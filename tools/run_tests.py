@@ -1,4 +1,4 @@
-"""What `make test` and `make fuzz` run: the test suite, or programs made at random, in an environment of their own."""
+"""What `make test`, `make fuzz` and `make soak` run, in an environment of its own: tests, random programs, random kills."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import sys
 
 from tools.environments import ROOT, SetupError, clean_variables, dependency_group, make_environment, pyproject
 
-COMMANDS = {"test": ("pytest", "-q", "-n", "2", "--dist", "loadfile"), "fuzz": ("tests.fuzz",)}
+COMMANDS = {"test": ("pytest", "-q", "-n", "2", "--dist", "loadfile"), "fuzz": ("tests.fuzz",), "soak": ("tests.simulation",)}
 
 
 def main(made: str = "test") -> int:

@@ -1,7 +1,7 @@
-"""Owns the counts of the hooks that stay: one row of slots per subject.
+"""Owns the subjects of a process and their rows of cells: who is counted where, in each context.
 
 The hooks' inline code indexes a row itself, ``row[slot] += 1`` in bytecode; nothing here is called for a use. A row keeps its
-identity for life and only grows at its end, so code that has just loaded it always counts into the right place.
+identity for life, so code that has just loaded it always counts into the right place.
 """
 
 from __future__ import annotations
@@ -13,68 +13,84 @@ from .digest import sha256_hex
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
+    from typing import TypeAlias
+
+    from .cells import CellStore
+
+    Row: TypeAlias = "memoryview[int]"
 
 SUBJECT_LENGTH = 256
 SUBJECT_LIMIT = 10_000
 OVERFLOW_SUBJECT = "meterize:overflow"
 """Who used it once more subjects than the limit were named in one process."""
-
-
-class Account:
-    """One subject's counts: ``row[slot]`` as the hooks have counted, ``sent[slot]`` as the spool has it."""
-
-    __slots__ = ("row", "sent", "subject")
-
-    def __init__(self, subject: str | None, width: int) -> None:
-        self.subject = subject
-        self.row = [0] * width
-        self.sent = [0] * width
-
-    def settle(self, slot: int, count: int) -> None:
-        """The spool has this count."""
-        self.sent[slot] = count
+DEFAULT_ROW, OVERFLOW_ROW, FIRST_NAMED_ROW = 0, 1, 2
 
 
 class Accounts:
-    """The accounts of a process, by subject."""
+    """The rows of a process, by subject. ``on_new`` hears of each new row, and says whether anything may count there."""
 
-    def __init__(self, default_subject: str | None, limit: int = SUBJECT_LIMIT) -> None:
-        self.default = Account(default_subject, 0)
+    def __init__(self, default_subject: str | None, cells: CellStore, on_new: Callable[[int, str], bool]) -> None:
+        self._cells = cells
+        self._on_new = on_new
+        self._default_subject = default_subject
+        self.default = cells.row(DEFAULT_ROW)
         """Counts the uses of whoever named no subject."""
-        self.current: ContextVar[list[int]] = ContextVar("meterize_subject")
+        self.current: ContextVar[Row] = ContextVar("meterize_subject")
         """The row of this context's subject; unset where nobody ever named one."""
-        self._entered: ContextVar[tuple[tuple[object, list[int]], ...]] = ContextVar("meterize_entered", default=())
+        self._entered: ContextVar[tuple[tuple[object, Row], ...]] = ContextVar("meterize_entered", default=())
         """The blocks that this context is in, innermost last, with their rows."""
-        self.subjects: dict[int, str | None] = {id(self.default.row): default_subject}
+        self.rows = FIRST_NAMED_ROW
+        """So many are in use."""
+        self.known = 1
+        """So many may be counted in: that of whoever named nobody, and those of the named."""
+        self._row_of: dict[str | None, Row] = {}
+        self._subjects: dict[int, tuple[str | None, Row]] = {}
         """Subject by ``id(row)``; rows are never freed."""
-        self.overflowed = 0
-        """How often a subject beyond the limit was named."""
-        self._limit = limit
-        self._width = 0
-        self._accounts = [self.default]
-        self._by_subject: dict[str | None, Account] = {None: self.default, default_subject: self.default}
+        self._names: dict[int, str] = {}
         self._lock = RLock()
+        self._know(default_subject, self.default)
+        self._row_of[None] = self.default
+        if default_subject is not None:
+            self._names[DEFAULT_ROW] = default_subject
 
-    def row_of(self, subject: str | None) -> list[int]:
+    def _know(self, subject: str | None, row: Row) -> None:
+        self._subjects[id(row)] = (subject, row)
+        self._row_of[subject] = row
+
+    def row_of(self, subject: str | None) -> Row:
         """The row of this subject, made where it is new; beyond the limit, the overflow subject's."""
-        account = self._by_subject.get(subject)
-        return account.row if account is not None else self._open(subject)
+        row = self._row_of.get(subject)
+        return row if row is not None else self._open(subject)
 
-    def _open(self, subject: str | None) -> list[int]:
+    def _open(self, subject: str | None) -> Row:
         with self._lock:
-            if subject not in self._by_subject and len(self._accounts) > self._limit:
-                self.overflowed += 1
+            if subject in self._row_of or subject is None:  # another thread was faster
+                return self._row_of[subject]
+            number = self.rows
+            if number >= FIRST_NAMED_ROW + SUBJECT_LIMIT:
                 subject = OVERFLOW_SUBJECT
-            account = self._by_subject.get(subject)
-            if account is None:
-                account = Account(subject, self._width)
-                self.subjects[id(account.row)] = subject
-                self._accounts.append(account)
-                self._by_subject[subject] = account
-            return account.row
+            if subject == OVERFLOW_SUBJECT:
+                number = OVERFLOW_ROW
+                if subject in self._row_of:
+                    self._on_new(number, "")
+                    return self._row_of[subject]
+            self._names[number] = subject
+            before, self.rows = self.rows, max(self.rows, number + 1)
+            self.known += 1
+            if not self._on_new(number, subject):
+                self.rows = before
+                return self._open(OVERFLOW_SUBJECT)
+            row = self._cells.row(number)
+            self._know(subject, row)
+            return row
 
-    def enter(self, block: object, row: list[int]) -> None:
+    @property
+    def names(self) -> dict[int, str]:
+        """Subject by row, but for whom nobody named."""
+        return self._names
+
+    def enter(self, block: object, row: Row) -> None:
         """Uses of this context count in that row until the block is left."""
         self._entered.set((*self._entered.get(), (block, row)))
         self.current.set(row)
@@ -88,42 +104,30 @@ class Accounts:
             if entered[index][0] is block:
                 entered = entered[:index] + entered[index + 1 :]
                 self._entered.set(entered)
-                self.current.set(entered[-1][1] if entered else self.default.row)
+                self.current.set(entered[-1][1] if entered else self.default)
                 return
 
     def current_subject(self) -> str | None:
         """Who uses, in this context."""
-        return self.subjects[id(self.current.get(self.default.row))]
-
-    def widen(self) -> int:
-        """A new slot in every row; its index. Should it be interrupted, the next call mends what is short."""
-        with self._lock:
-            slot = self._width
-            self._width = slot + 1
-            for account in self._accounts:
-                for cells in (account.sent, account.row):
-                    cells.extend([0] * (self._width - len(cells)))
-            return slot
-
-    def unsent(self) -> Iterator[tuple[Account, int, int]]:
-        """(account, slot, count) wherever the spool has an older count."""
-        for account in list(self._accounts):
-            counted = account.row[:]
-            if counted != account.sent:
-                for slot, count in enumerate(counted):
-                    if count != account.sent[slot]:
-                        yield account, slot, count
-
-    def total(self, slot: int) -> int:
-        """Uses counted in this process, over all subjects."""
-        return sum(account.row[slot] for account in list(self._accounts))
+        return self._subjects[id(self.current.get(self.default))][0]
 
     def restart(self) -> None:
-        """Zero every count in place: a forked child counts its own uses and never sends its parent's."""
+        """In a forked child: the same subjects. Where rows could not be kept, this context goes over to its new ones."""
         self._lock = RLock()
-        self.overflowed = 0
-        for account in self._accounts:
-            account.row[:] = account.sent[:] = [0] * len(account.row)
+        if self._cells.keeps_rows:
+            return
+        fresh = {DEFAULT_ROW: self._cells.row(DEFAULT_ROW)}
+        for number, subject in self._names.items():
+            fresh[number] = self._cells.row(number)
+            self._know(subject, fresh[number])
+        self.default = fresh[DEFAULT_ROW]
+        self._know(self._default_subject, self.default)
+        self._row_of[None] = self.default
+        entered = self._entered.get()
+        if entered:
+            kept = tuple((block, self._row_of[self._subjects[id(row)][0]]) for block, row in entered)
+            self._entered.set(kept)
+            self.current.set(kept[-1][1])
 
 
 def clean_subject(name: object) -> str | None:

@@ -6,7 +6,6 @@ A header is as trustworthy as who may set it: let the proxy in front of the appl
 from __future__ import annotations
 
 from .header import DEFAULT_HEADER, resolve
-from .runtime import RUNTIME
 from .subject import subject
 
 TYPE_CHECKING = False
@@ -21,9 +20,7 @@ if TYPE_CHECKING:
 class SubjectMiddleware:
     """Runs the application in the subject of the connection, with the tasks that it begins; http and websocket only.
 
-    ``subject_from`` gets the scope and returns the subject; without it, the header names the subject. When the application has
-    shut down, the uses so far are written: a server may then end by a signal (uvicorn raises SIGTERM once more), and a process
-    that a signal ends runs no exit functions.
+    ``subject_from`` gets the scope and returns the subject; without it, the header names the subject.
     """
 
     def __init__(
@@ -35,9 +32,6 @@ class SubjectMiddleware:
 
     async def __call__(self, scope: Scope, receive: Callable[..., Any], send: Callable[..., Any]) -> None:
         """ASGI 3."""
-        if scope["type"] == "lifespan":
-            await self._app(scope, receive, _flushing(send))
-            return
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
@@ -49,13 +43,3 @@ class SubjectMiddleware:
             if name.lower() == self._header:
                 return value.decode("latin-1").strip()
         return None
-
-
-def _flushing(send: Callable[..., Any]) -> Callable[..., Any]:
-    """``send`` of a lifespan; what says that the shutdown is over goes out when the uses are in the spool."""
-
-    async def send_after_flush(message: MutableMapping[str, Any]) -> None:
-        RUNTIME.flush()
-        await send(message)
-
-    return send_after_flush

@@ -51,11 +51,11 @@ def one_subject_door(runtime: Runtime, accounts: Accounts) -> Door:
 
     class OneSubjectDoor(Door):
         __slots__ = ("counts", "runtime")
-        counts: list[int]
+        counts: memoryview[int]
 
     door = OneSubjectDoor()
     door.runtime = runtime
-    door.counts = accounts.default.row
+    door.counts = accounts.default
     return door
 
 
@@ -64,7 +64,7 @@ def many_subjects_door(runtime: Runtime, accounts: Accounts) -> Door:
 
     ``ContextVar.get(door)`` answers the door itself where no subject is named; indexed, it is the default row.
     """
-    row = accounts.default.row
+    row = accounts.default
 
     class ManySubjectsDoor(Door):
         __slots__ = ("runtime",)

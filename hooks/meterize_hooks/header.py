@@ -19,5 +19,5 @@ def resolve(subject_from: Callable[[Any], object], request: Any) -> object:
     try:
         return subject_from(request)
     except UNRESOLVED:
-        RUNTIME.losses.add("subject-unresolved")
+        RUNTIME.lose("subject-unresolved")
         return None

@@ -11,7 +11,7 @@ from _functools import partial  # type: ignore[import-not-found] # not ``functoo
 from _weakref import ref
 from types import CodeType
 
-from .system import System
+from .policy import FIRST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .accounts import Accounts
-    from .hook import Fires, OnceHook
+    from .hook import Hook
 
 NOP = 9
 JUMP_FORWARD = 110
@@ -32,14 +32,14 @@ SEQUENCE_BYTES = 64
 class InPlaceHooks:
     """Knows where the calls stand, retires them in living bytecode and brings them back."""
 
-    def __init__(self, fires: Fires, accounts: Accounts) -> None:
-        self._fires = fires
+    def __init__(self, accounts: Accounts, count: Callable[[Hook], None]) -> None:
         self._accounts = accounts
-        self._sites: dict[str, tuple[OnceHook, set[tuple[int, int]]]] = {}
+        self._count = count
+        self._sites: dict[str, tuple[Hook, set[tuple[int, int]]]] = {}
         self._retired: dict[tuple[int, int], tuple[ref[CodeType], int]] = {}
         self._byte_at: Callable[[int], Any] | None = None
 
-    def arm(self, code: CodeType, offset: int, distance: int, hook: OnceHook) -> str | None:
+    def arm(self, code: CodeType, offset: int, distance: int, hook: Hook) -> str | None:
         """Know the hook when its code calls. The reason if that won't do."""
         first = code.co_code[offset : offset + 2]
         if not CAN_WRITE_IN_PLACE or first not in (bytes((NOP, distance & 255)), bytes((JUMP_FORWARD, distance & 255))):
@@ -51,30 +51,35 @@ class InPlaceHooks:
 
     def rearm(self) -> None:
         """Write the NOPs back."""
-        for (_, offset), (reference, distance) in list(self._retired.items()):
-            code = reference()
+        for key, (reference, distance) in list(self._retired.items()):
+            code, offset = reference(), key[1]
+            self._retired.pop(key, None)
             if code is not None and self._byte_at is not None:
                 address = id(code) + CodeType.__basicsize__ + offset
                 opcode = self._byte_at(address)
                 if opcode.value == JUMP_FORWARD and self._byte_at(address + 1).value == distance:
                     opcode.value = NOP
-        self._retired.clear()
 
     def callback(self) -> Callable[[str], None]:
         """What code calls with its hook's id; one frame deep and without a lock, for the reasons of monitoring's callback."""
-        sites, fires, retired = self._sites, self._fires, self._retired
-        current, default, subjects = self._accounts.current.get, self._accounts.default.row, self._accounts.subjects
-        now, frame_at, start = System.time, sys._getframe, CodeType.__basicsize__
+        sites, retired, accounts, current = self._sites, self._retired, self._accounts, self._accounts.current.get
+        count = self._count
+        frame_at, start = sys._getframe, CodeType.__basicsize__
 
         def once(hook_id: str) -> None:
             site = sites.get(hook_id)
             if site is None:
                 return
             hook, places = site
-            generation = hook.generation
-            if hook.fired != generation:
-                fires[hook, generation] = (subjects[id(current(default))], now())
-                hook.fired = generation
+            if hook.policy.kind == FIRST:
+                row = current(accounts.default)
+                if hook.left:
+                    row[hook.slot] += 1
+                    hook.left -= 1
+            else:
+                count(hook)
+            if hook.left:
+                return
             # The caller may be a copy (code.replace) of the code object that was armed: what calls is what retires.
             frame = frame_at(1)
             code, call, byte_at = frame.f_code, frame.f_lasti, self._byte_at
@@ -85,6 +90,8 @@ class InPlaceHooks:
                         key = (id(code), offset)
                         retired[key] = (ref(code, partial(retired.pop, key)), distance)
                         opcode.value = JUMP_FORWARD
+            if hook.left:  # somebody woke it in the meantime, and may have found nothing retired yet
+                self.rearm()
 
         return once
 

@@ -1,4 +1,4 @@
-"""Owns what could not be metered, until it is reported: counted by reason, package, feature and hook."""
+"""Owns what could not be metered: counted by reason, package, feature and hook, since the process began."""
 
 from __future__ import annotations
 
@@ -12,26 +12,37 @@ if TYPE_CHECKING:
 
 
 class Losses:
-    """Losses to report. Small: one number for each distinct loss."""
+    """Losses, and which of them are told. Small: two numbers for each distinct loss."""
 
     def __init__(self) -> None:
         self._counts: dict[Loss, int] = {}
+        self._told: dict[Loss, int] = {}
 
-    def add(self, reason: str, package: str = "", feature: str = "", hook: str = "", count: int = 1) -> None:
-        """Note it."""
+    @property
+    def total(self) -> int:
+        """How many there are, of all kinds."""
+        return sum(self._counts.values())
+
+    def add(self, reason: str, package: str = "", feature: str = "", hook: str = "") -> int:
+        """Note it; how often that was by now."""
         loss = (reason, package, feature, hook)
-        self._counts[loss] = self._counts.get(loss, 0) + count
+        count = self._counts[loss] = self._counts.get(loss, 0) + 1
+        return count
 
-    def unsent(self) -> Iterator[tuple[Loss, int]]:
-        """Each loss with its count."""
-        yield from list(self._counts.items())
+    def set(self, reason: str, count: int) -> None:
+        """So much is lost by now. Nothing to tell if nothing ever was."""
+        loss = (reason, "", "", "")
+        if count or loss in self._counts:
+            self._counts[loss] = count
 
-    def settle(self, loss: Loss, count: int) -> None:
-        """So many of this loss are reported."""
-        self._counts[loss] -= count
-        if not self._counts[loss]:
-            del self._counts[loss]
+    def untold(self) -> Iterator[tuple[Loss, int]]:
+        """Each loss whose count has changed since it was told, which it is by this."""
+        for loss, count in list(self._counts.items()):
+            if self._told.get(loss) != count:
+                yield loss, count
+                self._told[loss] = count
 
     def restart(self) -> None:
         """What a forked child's parent lost, the parent reports."""
         self._counts.clear()
+        self._told.clear()

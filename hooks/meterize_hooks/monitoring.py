@@ -11,19 +11,19 @@ import sys
 from _functools import partial  # type: ignore[import-not-found] # not ``functools``, which brings ``collections``
 from _weakref import ref
 
-from .system import System
+from .policy import FIRST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Callable, Container
     from types import CodeType
     from typing import Any, TypeAlias
 
     from .accounts import Accounts
-    from .hook import Fires, OnceHook
+    from .hook import Hook
 
-    Places: TypeAlias = "dict[int, tuple[OnceHook, ...]]"
-    Sites: TypeAlias = "dict[int, tuple[ref[CodeType], Places, list[OnceHook]]]"
+    Places: TypeAlias = "dict[int, tuple[Hook, ...]]"
+    Sites: TypeAlias = "dict[int, tuple[ref[CodeType], Places, list[Hook]]]"
 
 TOOL_NAME = "meterize"
 TOOL_IDS = (4, 3, 5)
@@ -36,14 +36,14 @@ class MonitoringHooks:
     """Arms hooks by events; its sites are, by ``id(code)``, the hooks of a living code object: by place (an offset, or ENTRY),
     and all of them."""
 
-    def __init__(self, fires: Fires, accounts: Accounts) -> None:
-        self._fires = fires
+    def __init__(self, accounts: Accounts, count: Callable[[Hook], None]) -> None:
         self._accounts = accounts
+        self._count = count
         self._sites: Sites = {}
         self._monitoring: Any = getattr(sys, "monitoring", None)
         self._tool: int | None = None
 
-    def arm(self, code: CodeType, offset: int, hook: OnceHook, *, at_entry: bool) -> str | None:
+    def arm(self, code: CodeType, offset: int, hook: Hook, *, at_entry: bool) -> str | None:
         """Let the hook fire before the instruction at this offset, or when the function starts. The reason if it can't."""
         if self._tool is None and not self._take_tool():
             return "no-monitoring-tool"
@@ -57,28 +57,30 @@ class MonitoringHooks:
         if hook not in here:  # features may share a place
             hooks.append(hook)
             places[place] = (*here, hook)
-        if hook.fired != hook.generation:
+        if hook.left:
             self._watch(code)
         return None
 
-    def rearm(self) -> None:
-        """Watch code objects anew in which a hook has fired; what CPython has stopped reporting comes back by this."""
+    def rearm(self, gone: set[Hook]) -> None:
+        """Watch code objects of these hooks anew; what CPython has stopped reporting comes back by this."""
         if self._tool is not None:
             for reference, _, hooks in list(self._sites.values()):
                 code = reference()
-                if code is not None and any(hook.fired for hook in hooks):
+                if code is not None and not gone.isdisjoint(hooks):
                     self._monitoring.set_local_events(self._tool, code, 0)
                     self._watch(code)
 
     def _watch(self, code: CodeType) -> None:
         """Where another tool disables its LINE event at an instruction, CPython leaves out the INSTRUCTION event there, once
-        (3.12, 3.13: _Py_call_instrumentation_line goes on with the opcode below). Our own LINE event does arrive.
+        (3.12, 3.13: _Py_call_instrumentation_line goes on with the opcode below). Our own LINE event does arrive. A hook that
+        counts several uses does without: both events would count, and of the uses that come next one more makes up for it.
         """
-        places = self._sites[id(code)][1].keys()
+        places = self._sites[id(code)][1]
+        lines = [place for place, here in places.items() if any(hook.policy.uses == 1 for hook in here)]
         events = self._monitoring.events
         wanted = events.PY_START if ENTRY in places else 0
-        if places != {ENTRY}:
-            wanted |= events.INSTRUCTION | (events.LINE if begins_line(code, places) else 0)
+        if places.keys() != {ENTRY}:
+            wanted |= events.INSTRUCTION | (events.LINE if begins_line(code, lines) else 0)
         self._monitoring.set_local_events(self._tool, code, wanted)
 
     def _share(self, code: CodeType) -> None:
@@ -106,20 +108,19 @@ class MonitoringHooks:
                 return True
         return False
 
-    def _callback(self, tool: int, event: int) -> Any:
+    def _callback(self, tool: int, event: int) -> Any:  # noqa: C901 - all of it in one frame, see below
         """What CPython calls at an event of a watched code object.
 
         One frame deep and without a lock, since it runs on the application's stack, wherever that stands. A signal's handler
-        may raise out of it at any call: that exception is the application's and passes, and the fire is either stored or the
-        instruction still reported next time.
+        may raise out of it at any call: that exception is the application's and passes, and the use is either counted or the
+        instruction still reported next time. Between "may it count" and the count there is no call: no thread comes there.
         """
-        sites, fires = self._sites, self._fires
-        current, default, subjects = self._accounts.current.get, self._accounts.default.row, self._accounts.subjects
-        now, set_local_events, disable = System.time, self._monitoring.set_local_events, self._monitoring.DISABLE
-        frame_at = sys._getframe
+        sites, accounts, current, count = self._sites, self._accounts, self._accounts.current.get, self._count
+        set_local_events, disable = self._monitoring.set_local_events, self._monitoring.DISABLE
+        frame_at, watch = sys._getframe, self._watch
         is_start, is_line = event == self._monitoring.events.PY_START, event == self._monitoring.events.LINE
 
-        def on_event(code: CodeType, where: int) -> Any:
+        def on_event(code: CodeType, where: int) -> Any:  # noqa: C901, PLR0912
             try:
                 site = sites.get(id(code))
                 if site is None:
@@ -128,17 +129,32 @@ class MonitoringHooks:
                 if here is None:
                     return disable
                 for hook in here:
-                    generation = hook.generation
-                    if hook.fired != generation:
-                        fires[hook, generation] = (subjects[id(current(default))], now())
-                        hook.fired = generation
+                    if is_line and hook.policy.uses > 1:
+                        continue
+                    if hook.policy.kind == FIRST:
+                        row = current(accounts.default)
+                        if hook.left:
+                            row[hook.slot] += 1
+                            hook.left -= 1
+                    else:
+                        count(hook)
                 for other in site[2]:
-                    if other.fired != other.generation:
-                        return disable
-                set_local_events(tool, code, 0)
+                    if other.left:
+                        break
+                else:
+                    set_local_events(tool, code, 0)
+                    for other in site[2]:
+                        if other.left:  # somebody woke it in the meantime
+                            watch(code)
+                            break
+                # It goes on; or was woken in the meantime and is watched anew, which DISABLE would undo.
+                for hook in here:
+                    if hook.left and not (is_line and hook.policy.uses > 1):
+                        return None
             except (MemoryError, RecursionError, RuntimeError, ValueError) as error:
                 # No room left, a hook just added by another thread, or our tool id freed by somebody: try again next time.
-                # Nothing above calls Python code, so what comes out of a deeper frame was raised by a signal's handler.
+                # Nothing above calls Python code but `count`, which keeps its own to itself, and in a rare race `watch`: what
+                # comes out of a deeper frame was raised by a signal's handler.
                 if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
                     raise
                 return None

@@ -1,64 +1,107 @@
-"""Owns what one process has of everything: its hooks, counts, losses and notifier; begins anew in a forked child."""
+"""Owns what one process has of everything: its hooks, cells, names and losses; begins anew in a forked child."""
 
 from __future__ import annotations
 
 import os
 import sys
-from _functools import partial  # type: ignore[import-not-found] # not ``functools``, which brings ``collections``
-from _thread import RLock, _local
+from _thread import RLock
 
-from .accounts import Accounts, clean_subject
+from .accounts import OVERFLOW_ROW, Accounts, clean_subject
+from .cells import BANKS, ROWS, SLOTS, make_cells
+from .digest import sha256_hex
 from .door import many_subjects_door, one_subject_door, open_door, present_door, publish
-from .events import lost_line, use_line
 from .incarnation import new_incarnation
 from .losses import Losses
-from .notifier import PATIENCE_SECONDS, Notifier
-from .processes import MultiprocessingExit, follow, watch_end_of_thread
-from .registry import Registry
+from .names import Names
+from .origin import is_ours
+from .processes import Identity, follow
+from .registry import UNARMED, Registry
 from .spool import spool_folder
 from .system import System
+from .threads import own_threads
+from .usage_file import UsageFile, header_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
-    from .notifier import Outgoing
+    from .clock import Clock
 
-FLUSH_SECONDS = 1.0
+PATIENCE_SECONDS = 5.0
+"""How long a fork, or the end, waits for a thread that is just arming a module."""
+MOST_HOOKS = 1 << 20
 
 
 class Runtime:
-    """Made once in a process, by the import of this package; does nothing until a table is armed or a subject named."""
+    """Made once in a process, by the import of this package; has no files until a table is armed."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        self.accounts = Accounts(clean_subject(environ.get("METERIZE_SUBJECT")))
-        self.incarnation = new_incarnation()
+        self._cells = make_cells(_banks(environ))
+        self.accounts = Accounts(clean_subject(environ.get("METERIZE_SUBJECT")), self._cells, self._on_new_subject)
         self.losses = Losses()
-        self._registry = Registry(self.accounts, self.losses)
+        self._folder = spool_folder(environ)
+        self._registry = Registry(self.accounts, self._cells, self.losses, self._be_woken)
+        self._clock: Clock | None = None
         self._door = one_subject_door(self, self.accounts)
-        self._many = self._open = self._finished = False
+        self._many = self._open = self._has_ended = False
         self._lock = RLock()
         self._pid = System.getpid()
         self._is_forking = self._fork_holds_lock = self._has_begun = False
-        self._reports = 0
-        self._notifier = Notifier(spool_folder(environ), self.incarnation, _flush_seconds(environ), self._outgoing)
-        self._multiprocessing = MultiprocessingExit(self.flush)
-        self._own = _local()
+        self._digest = bytes(32)
+        self._names = Names(None, "")
+        self._new_incarnation("")
+        if not self._cells.keeps_rows:
+            self._begin_file()
+            self.accounts.restart()
+            self._door = one_subject_door(self, self.accounts)
+        self._threads = own_threads(environ, self.incarnation)
         follow(self)
-        watch_end_of_thread(self._own, self.leave)
+
+    def _new_incarnation(self, parent: str) -> None:
+        self.incarnation, self._parent = new_incarnation(), parent
+        self._file: UsageFile | None = None
+        inherited = self._names.of_child(self._folder, self.incarnation) if parent else None
+        self._names = inherited or Names(self._folder, self.incarnation)
+        if inherited is None:
+            for row, subject in self.accounts.names.items():
+                self._names.subject(row, subject)
+            for hook in self._registry:
+                self._names.hook(hook.number, hook.id, hook.feature, hook.package, hook.policy.text)
 
     def arm(self, table: object) -> None:
         """Arm the hooks of the module whose code calls this."""
         module = sys._getframe(1).f_code
         with self._lock:
             if not self._open:
+                self._digest = bytes.fromhex(sha256_hex(repr(table)))
                 publish(self._registry.once_callback())
                 open_door(self._door)
                 self._open = True
+            self._registry.number(table, self._names)
+            if self._clock is None and self._registry.windows:
+                self._clock = self._make_clock()
+            self._tend()
             self._registry.arm(module, table)
-        self._multiprocessing.follow()
-        if not self._finished:
-            self._notifier.start()
+            self._tell()
+        self._start_threads()
+
+    def _start_threads(self) -> None:
+        if self._open and not self._has_ended:
+            for thread in self._threads:
+                thread.start()
+
+    def _make_clock(self) -> Clock:
+        from .clock import Clock
+
+        return Clock(self._registry.next_window, self._wake)
+
+    def _be_woken(self) -> bool:
+        """Whether a hook that falls asleep will be woken."""
+        return self._clock is not None and not self._has_ended and self._clock.start()
+
+    def _wake(self) -> None:
+        with self._lock:
+            self._registry.wake_for_window()
 
     def enter_subject(self, block: object, subject: str | None) -> None:
         """Make this context's uses that subject's, until the block is left."""
@@ -66,11 +109,72 @@ class Runtime:
         if not self._many:
             with self._lock:
                 if not self._many:
-                    self._door = many_subjects_door(self, self.accounts)
-                    if self._open:
-                        open_door(self._door)
                     self._many = True
+                    self._change_door()
         self.accounts.enter(block, row)
+
+    def _change_door(self) -> None:
+        self._door = (many_subjects_door if self._many else one_subject_door)(self, self.accounts)
+        if self._open:
+            open_door(self._door)
+
+    def _on_new_subject(self, row: int, subject: str) -> bool:
+        """Before the first use of a subject: whether its row can be had. The overflow subject comes for all it stands for."""
+        with self._lock:
+            if subject:
+                self._names.subject(row, subject)
+                if self._open or not self._cells.keeps_rows:
+                    self._tend()
+                self._registry.wake_for_subject()
+            if row == OVERFLOW_ROW:
+                self.lose("too-many-subjects")
+            return self._cells.has_room(max(self._registry.banks, 1), self.accounts.rows)
+
+    def lose(self, reason: str) -> None:
+        """Count a loss that may come often; it is told at each power of two, and at the end."""
+        with self._lock:
+            count = self.losses.add(reason)
+            if self._open and not count & (count - 1):
+                self._tell()
+
+    def _tend(self) -> None:
+        """Bring into files what can be brought there now. Whatever does not work is tried again at the next occasion."""
+        try:
+            if self._file is None:
+                self._begin_file()
+            self._cells.make_room(max(self._registry.banks, 1), self.accounts.rows)
+            self._tell()
+        except UNARMED as error:
+            if not is_ours(error):
+                raise
+
+    def _tell(self) -> None:
+        outside = self._cells.outside(self._registry.banks, self.accounts.rows)
+        if self._file is not None:
+            self._cells.note(outside)
+            outside = 0
+        self.losses.set("no-spool", outside)
+        for loss, count in self.losses.untold():
+            self._names.loss(loss, count)
+        self._names.write()
+
+    def _begin_file(self) -> None:
+        if self._folder is None:
+            return
+        file = UsageFile(self._folder, self.incarnation)
+        header = header_of(Identity(), self.incarnation, self._parent, self._digest, ROWS, SLOTS, self._cells.banks)
+        try:
+            descriptor = file.create(header, self._cells.file_bytes)
+        except OSError:
+            return
+        try:
+            file.publish()
+            self._cells.attach(file, descriptor)
+            self._file = file
+        except OSError:
+            file.discard()
+        finally:
+            file.close(descriptor)
 
     def armed_hooks(self) -> tuple[str, ...]:
         """Ids of the hooks that could be armed."""
@@ -88,24 +192,30 @@ class Runtime:
         with self._lock:
             self._registry.rearm()
 
-    def flush(self) -> None:
-        """Bring every use to the spool now."""
-        self._notifier.flush()
-
     def finish(self) -> None:
-        """At exit: the last uses."""
-        self._finished = True
-        self._notifier.finish()
-
-    def leave(self) -> None:
-        """At the end of the thread that this process began with; after the exit functions, where there are any."""
-        if not self._finished:
-            self._notifier.finish()
+        """At exit: say so. Exit functions that were registered before the first metered import still count."""
+        if not self._open or self._has_ended:
+            return
+        self._has_ended = True
+        if self._clock is not None:
+            self._clock.stop()
+        if self._lock.acquire(True, PATIENCE_SECONDS):
+            try:
+                self._names.end()
+                self._tend()
+                if self._file is not None:
+                    self._file.mark_ended()
+            finally:
+                self._lock.release()
+        for thread in self._threads:
+            thread.finish()
 
     def before_fork(self) -> None:
-        """No second thread, and nothing half done, while the process is copied."""
-        self._multiprocessing.follow()
-        self._notifier.stop()
+        """Nothing half done, and no second thread, while the process is copied."""
+        if self._clock is not None:
+            self._clock.stop()
+        for thread in self._threads:
+            thread.stop()
         self._is_forking = True
         self._fork_holds_lock = self._lock.acquire(True, PATIENCE_SECONDS)
 
@@ -114,8 +224,9 @@ class Runtime:
         self._is_forking = False
         if self._fork_holds_lock:
             self._lock.release()
-        if self._open and not self._finished:
-            self._notifier.start()
+        if self._clock is not None and not self._has_ended:
+            self._clock.go_on()
+        self._start_threads()
 
     def after_fork_in_child(self) -> None:
         """A process of its own: no uses yet, another incarnation."""
@@ -132,42 +243,32 @@ class Runtime:
     def _begin(self) -> None:
         self._lock = RLock()
         self._pid = System.getpid()
-        self.incarnation = new_incarnation()
-        self.accounts.restart()
+        self._has_ended = False
+        if self._clock is not None:
+            self._clock.restart_in_child()
+        self._cells.clear()
         self.losses.restart()
-        self._registry.restart()
-        self._notifier.restart_in_child(self.incarnation)
-        self._multiprocessing.follow()
-        watch_end_of_thread(self._own, self.leave)
-        if self._open and not self._finished:
-            self._notifier.start()
-
-    def _outgoing(self) -> Iterator[Outgoing]:
-        """Lines of all that the spool does not have yet."""
-        with self._lock:
-            self._registry.gather()
-            fires = list(self._registry.untold.items())
-            overflowed, self.accounts.overflowed = self.accounts.overflowed, 0
-            if overflowed:
-                self.losses.add("too-many-subjects", count=overflowed)
-        for key, fire in fires:
-            line = use_line(self.incarnation, fire.hook, fire.subject, fire.number - 1, fire.number, fire.seconds)
-            yield line, partial(self._registry.untold.pop, key, None)
-        now = System.time()
-        for hook, account, count in self._registry.unsent_counts():
-            line = use_line(self.incarnation, hook, account.subject, account.sent[hook.slot], count, now)
-            yield line, partial(account.settle, hook.slot, count)
-        for loss, count in self.losses.unsent():
-            self._reports += 1
-            yield lost_line(self.incarnation, self._reports, loss, count, now), partial(self.losses.settle, loss, count)
+        self._new_incarnation(self.incarnation)
+        if not self._cells.keeps_rows:
+            self._begin_file()
+            self.losses.add("no-ctypes")
+        self.accounts.restart()
+        if not self._cells.keeps_rows:
+            self._change_door()
+        if self._open:
+            self._tend()
+        self._registry.rearm()
+        for thread in self._threads:
+            thread.restart_in_child(self.incarnation)
+        self._start_threads()
 
 
-def _flush_seconds(environ: Mapping[str, str]) -> float:
+def _banks(environ: Mapping[str, str]) -> int:
     try:
-        seconds = float(environ.get("METERIZE_FLUSH_SECONDS", FLUSH_SECONDS))
+        hooks = int(environ.get("METERIZE_HOOK_LIMIT", ""))
     except ValueError:
-        return FLUSH_SECONDS
-    return min(max(seconds, 0.05), 3600.0) if seconds > 0 else FLUSH_SECONDS
+        return BANKS
+    return max(-(-min(hooks, MOST_HOOKS) // SLOTS), BANKS)
 
 
 def the_runtime() -> Runtime:
@@ -177,3 +278,4 @@ def the_runtime() -> Runtime:
 
 
 RUNTIME = the_runtime()
+"""The runtime of this process."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from types import CodeType
 
+from .policy import read_policy
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -13,13 +15,11 @@ if TYPE_CHECKING:
 
 MAGIC = "meterize"
 VERSION = 1
-ONCE = "once"
-EVERY = "every"
 MONITORING = "monitoring"
 IN_PLACE = "in-place"
 INLINE = "inline"
-MECHANISMS = {MONITORING: ONCE, IN_PLACE: ONCE, INLINE: EVERY}
-"""The policy that each serves."""
+MECHANISMS = {MONITORING: False, IN_PLACE: False, INLINE: True}
+"""Whether its hooks stay."""
 
 
 def read_table(table: object) -> tuple[str, tuple[object, ...]] | None:
@@ -36,8 +36,9 @@ def read_entry(entry: object) -> Entry | None:
     """The entry, if it is one."""
     if not isinstance(entry, tuple) or tuple(map(type, entry)) != (str, str, str, str, tuple, int, int):
         return None
-    _, _, policy, mechanism, _, offset, _ = entry
-    return entry if MECHANISMS.get(mechanism) == policy and offset >= 0 else None
+    _, _, text, mechanism, _, offset, _ = entry
+    policy = read_policy(text)
+    return entry if policy is not None and MECHANISMS.get(mechanism) is policy.stays and offset >= 0 else None
 
 
 def find_code(module: CodeType, path: tuple[int, ...]) -> CodeType | None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import json
+import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
 from meterize.plan_file import read_plans, write_plans
+from tests import spools
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "json-output.md"
-COMMANDS = ("analyze", "instrument", "status", "verify", "usage", "strip")
+COMMANDS = ("analyze", "instrument", "status", "verify", "usage", "hooks", "strip")
 
 
 def documented(section):
@@ -91,11 +95,21 @@ def answers(workshop, tmp_path_factory, make_lab, plan_text):
     found["verify"].append(lab.ask("verify", plan))
     found["verify"] += lab.ask("verify", _odd_plan(lab, plan, plan_text), code=1)["features"]
     lab.spool.mkdir(exist_ok=True)
-    data = {"reason": "not-armed", "package": "greenhouse", "feature": "irrigation", "hook": "h", "value": 1}
-    event = {"type": "meterize.lost", "source": "urn:meterize:1", "id": "1", "time": "2026-01-01T00:00:00Z", "data": data}
-    use = {**event, "type": "meterize.use", "id": "2", "subject": "north"}
-    (lab.spool / "1.jsonl").write_text(f"{json.dumps(event)}\n{json.dumps(use)}\n{{}}\n")
+    shutil.rmtree(lab.spool, ignore_errors=True)
+    lab.spool.mkdir()
+    names = [
+        spools.hook(package="greenhouse", feature="irrigation"),
+        spools.subject(2, "north"),
+        spools.loss("not-armed", 1),
+        {},
+    ]
+    uses, _ = spools.write(lab.spool, {(0, 2): 1}, names, flags=2)
+    os.utime(uses, (time := spools.MADE.timestamp() + 60, time))
     found["usage"].append(lab.ask("usage"))
+    found["status"].append(lab.ask("status"))
+    with uses.open("rb+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        found["hooks"].append(lab.ask("hooks"))
     [hooked] = (lab.site / "greenhouse" / "__pycache__").glob("irrigation.*opt-2.pyc")
     hooked.write_bytes(b"somebody else's")
     found["strip"].append(lab.ask("strip", "greenhouse", code=1))
@@ -120,12 +134,26 @@ def test_what_the_answers_say(answers):
     assert set(analyzed["hook_points"][0]["covers"]) == set(analyzed["selection"]["feature_tests"])
     assert analyzed["slice"]["functions"] == sorted(analyzed["slice"]["functions"], key=lambda each: -each["unique"])
     assert sum(each["unique"] for each in analyzed["slice"]["functions"]) == analyzed["slice"]["union"]
-    [status] = answers["status"]
+    status, later = answers["status"]
+    assert status["unmetered"] == []
+    assert [lost["reason"] for lost in later["unmetered"]] == ["not-armed"]
     assert [notice["slug"] for notice in status["packages"][0]["notices"]] == ["pycache-prefix"]
     [usage] = answers["usage"]
     assert usage["uses"] == [
-        {"package": "greenhouse", "feature": "irrigation", "subject": "north", "day": "2026-01-01", "uses": 1}
+        {
+            "package": "greenhouse",
+            "feature": "irrigation",
+            "subject": "north",
+            "host": "h",
+            "uses": 1,
+            "processes": 1,
+            "since": "2026-01-01T00:00:00Z",
+            "until": "2026-01-01T00:01:00Z",
+        }
     ]
+    [hooks] = answers["hooks"]
+    [[hook]] = [process["hooks"] for process in hooks["processes"]]
+    assert (hook["state"], hook["uses"]) == ("counting", 1)
     [stripped] = answers["strip"]
     assert [left["file"].rpartition(".")[0].endswith("opt-2") for left in stripped["packages"][0]["left"]] == [True]
 

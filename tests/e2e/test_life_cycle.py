@@ -399,9 +399,9 @@ def test_usage_of_a_spool_that_is_not_there(lab, tmp_path):
 
 def test_usage_of_a_damaged_spool(lab, metered):
     lab.use(f"{USE['irrigation']}use()", METERIZE_SUBJECT="x")
-    [file] = lab.spool.glob("*.jsonl")
-    file.write_text(f"{file.read_text()}{{torn")
-    (lab.spool / "other.jsonl").write_bytes(b"\xff\x00nonsense\n[]\n")
+    [file] = lab.spool.glob("*.names")
+    file.write_bytes(file.read_bytes() + b"\xff" * 30)
+    (lab.spool / "other.uses").write_bytes(b"\xff\x00nonsense\n[]\n")
     answer = lab.ask("usage")
     assert counted(lab, "irrigation") == {"x": 1}
     assert len(answer["problems"]) == 2
@@ -415,6 +415,7 @@ def test_from_the_command_line_of_the_tools_own_environment(workshop, tmp_path, 
     site = next((workshop / "venv" / "lib").glob("python3.*/site-packages"))
     done = subprocess.run(
         [sys.executable, "-m", "meterize", "status", "--json"],
-        cwd=tmp_path, env=clean_variables(PYTHONPATH=str(site)), capture_output=True, text=True, check=False, timeout=60,
+        env=clean_variables(PYTHONPATH=str(site), METERIZE_SPOOL=str(tmp_path)),
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
-    assert (done.returncode, json.loads(done.stdout)) == (0, {"schema": 1, "packages": []}), done
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"schema": 1, "packages": [], "unmetered": []}), done

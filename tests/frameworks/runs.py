@@ -63,7 +63,7 @@ def _homely(home: Path) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "PYTHONHASHSEED": "0",
         "METERIZE_SPOOL": str(home / "spool"),
-        "METERIZE_FLUSH_SECONDS": "2",
+        "METERIZE_HOOK_LIMIT": "200000",
     }
 
 

@@ -180,7 +180,7 @@ def _write(path: Path, pyc: bytes) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folder", type=Path, help="it holds packages and modules, as site-packages does")
-    parser.add_argument("--policy", type=Policy, required=True, choices=list(Policy))
+    parser.add_argument("--policy", type=Policy, required=True, choices=[Policy.ONCE, Policy.EVERY])
     parser.add_argument("--only", type=Path, nargs="*", default=[], metavar="PART", help="packages or modules in the folder")
     parser.add_argument("--jobs", type=int, default=1)
     given = parser.parse_args()

@@ -148,7 +148,7 @@ def _options() -> argparse.Namespace:
 
 def _prepare() -> tempfile.TemporaryDirectory[str]:
     folder = tempfile.TemporaryDirectory(prefix="meterize-fuzz-")
-    os.environ |= {"METERIZE_SPOOL": folder.name, "METERIZE_FLUSH_SECONDS": "3600"}
+    os.environ["METERIZE_SPOOL"] = folder.name
     warnings.simplefilter("ignore")  # generated programs deserve many
     sys.setswitchinterval(0.05)
     return folder

@@ -18,7 +18,6 @@ ROOT = Path(__file__).parents[2]
 def away_from_home(tmp_path, monkeypatch):
     """Uses go to a spool of their own, failures to a folder of their own."""
     monkeypatch.setenv("METERIZE_SPOOL", str(tmp_path / "spool"))
-    monkeypatch.setenv("METERIZE_FLUSH_SECONDS", "3600")
     monkeypatch.setattr("tests.fuzz.__main__.FOLDER", tmp_path)
 
 

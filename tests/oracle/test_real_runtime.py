@@ -47,7 +47,8 @@ PROGRAM = textwrap.dedent("""
 def test_the_corpus_on_the_real_runtime(tmp_path, policy):
     if not (ROOT / "hooks" / "meterize_hooks" / "__init__.py").exists():
         pytest.skip("the runtime is not in this tree")
-    environment = {**os.environ, "METERIZE_SPOOL": str(tmp_path), "PYTHONPATH": str(ROOT / "instrumentor")}
+    environment = {**os.environ, "METERIZE_SPOOL": str(tmp_path), "METERIZE_HOOK_LIMIT": "8192"}
+    environment["PYTHONPATH"] = str(ROOT / "instrumentor")
     child = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(ROOT), policy],
         capture_output=True,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -23,6 +23,7 @@ from meterize.flow import build_graph
 from meterize.model.feature import Policy
 from meterize.model.rewritten import HookRequest
 from meterize.rewriting import rewrite_module
+from meterize.spool import read_processes
 
 HOOKS = Path(__file__).resolve().parents[2] / "hooks"
 
@@ -141,6 +142,7 @@ class Twins:
             **{key: value for key, value in os.environ.items() if not key.startswith(own)},
             "PYTHONPATH": os.pathsep.join([str(self.folder), str(HOOKS)]),
             "METERIZE_SPOOL": str(self.folder / "spool"),
+            "METERIZE_HOOK_LIMIT": "8192",
             **self.environment,
             **(more or {}),
         }
@@ -151,13 +153,12 @@ class Twins:
     def _counted(self) -> tuple[Counter[int], tuple[str, ...]]:
         uses: Counter[int] = Counter()
         lost: list[str] = []
-        for file in sorted((self.folder / "spool").glob("*.jsonl")):
-            for event in map(json.loads, file.read_text().splitlines()):
-                if event["type"] == "meterize.use":
-                    uses[int(event["data"]["hook"].rpartition("/")[2])] += event["data"]["value"]
-                else:
-                    lost.append(event["data"]["reason"])
-            file.unlink()
+        for process in read_processes(self.folder / "spool")[0]:
+            assert not process.problems
+            for (hook, _), count in process.counts.items():
+                uses[int(process.hooks[hook].id.rpartition("/")[2])] += count
+            lost += [loss[0] for loss in process.losses]
+        shutil.rmtree(self.folder / "spool", ignore_errors=True)
         return uses, tuple(lost)
 
 

@@ -86,7 +86,7 @@ def show(found: Sequence[Analysis]) -> None:
     output.stdout().print(f"Plan: [bold]{escape(path)}[/]{replaced}", soft_wrap=True)
     for advice in dict.fromkeys(each.advice for each in found if each.advice):
         output.say(f"[bold yellow]First:[/] {escape(advice)}")
-    is_once = any(each.plan.policy is Policy.ONCE for each in found)
+    is_once = any(each.plan.policy == Policy.ONCE for each in found)
     counted = " (policy once: counts a process's first use; --policy every: each)" * is_once
     output.say(f"[dim]Review it, then: meterize instrument {escape(shlex.quote(path))}{counted}[/]")
 

@@ -19,7 +19,7 @@ from meterize.pipeline.target import Target
 from . import failure, output
 
 USAGE = 2
-COMMANDS: Final = ("analyze", "instrument", "status", "verify", "usage", "strip", "schema", "completion")
+COMMANDS: Final = ("analyze", "instrument", "status", "verify", "agent", "usage", "hooks", "strip", "schema", "completion")
 """In the order of the work, not of the alphabet. Each is a function in the module of its name."""
 
 

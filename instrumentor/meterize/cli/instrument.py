@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 from rich.markup import escape
 from rich.table import Table
 
@@ -19,16 +20,36 @@ from .change_view import show_changes
 from .completion import complete_plans
 
 
+class PolicyText(click.ParamType["Policy"]):
+    """A policy, as plans say it."""
+
+    name = "policy"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Policy:
+        """Refuses what is none, with the forms that there are."""
+        try:
+            return value if isinstance(value, Policy) else Policy(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is none of {', '.join(Policy.FORMS)}.", param, ctx)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002
+        """The forms that begin so."""
+        return [CompletionItem(form) for form in Policy.FORMS if form.startswith(incomplete)]
+
+
 @click.command()
 @click.argument("plan", type=click.Path(dir_okay=False, path_type=Path), shell_complete=complete_plans)
-@click.option("--policy", type=click.Choice([p.value for p in Policy]),
-              help="once: fire once a process, then be gone; every: count every use.  [default: as in PLAN]")  # fmt: skip
+@click.option("--policy", type=PolicyText(), metavar="POLICY",
+              help="once, every, once-per-subject, once-per-window=1h (s, m, h, d) or first=100: what each process counts "
+                   "before a hook goes away; with every it stays.  [default: as in PLAN]")  # fmt: skip
 @click.option("--feature", "features", multiple=True, metavar="NAME",
               help="Only this feature of PLAN; may be given several times.  [default: all]")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Change nothing; show the bytecode before and after, side by side.")
 @output.json_option
 @click.pass_obj
-def instrument(target: Target, plan: Path, policy: str | None, features: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
+def instrument(
+    target: Target, plan: Path, policy: Policy | None, features: tuple[str, ...], dry_run: bool, as_json: bool
+) -> None:
     """Rewrite the bytecode of the packages that PLAN is for, all or nothing. Their source is never touched.
 
     Another version of a package than the one that PLAN was made for is fine where the hooked code is the same; if it is not,
@@ -38,7 +59,7 @@ def instrument(target: Target, plan: Path, policy: str | None, features: tuple[s
     Example:
       meterize instrument tablib.xlsx.plan.toml --policy every
     """
-    done = put_in(plan, target=target, policy=Policy(policy) if policy else None, features=features, dry_run=dry_run)
+    done = put_in(plan, target=target, policy=policy, features=features, dry_run=dry_run)
     if as_json:
         answers = [as_mapping(each) for each in done]
         output.print_json(answers[0] if len(answers) == 1 else {"features": answers})

@@ -12,9 +12,11 @@ from rich.table import Table
 from meterize.model.report import FeatureProof, PackageStatus, Proven
 from meterize.pipeline.status import status as look
 from meterize.pipeline.target import Target
+from meterize.pipeline.usage import usage as read_usage
 
 from . import output
 from .completion import complete_metered
+from .usage import unmetered_mapping, warn_of_unmetered
 
 FINDINGS = 1
 
@@ -26,6 +28,9 @@ FINDINGS = 1
 def status(target: Target, package: str | None, as_json: bool) -> int:
     """Show what is metered here (or of PACKAGE), by which plan, and whether each file is still as meterize left it.
 
+    Also what processes could not meter, as their files in the spool say: uses for which there was no room, hooks that could
+    not be armed.
+
     Exit code 1 if something keeps hooks from working, or uses from being written down: an upgrade, a recompile, a touched
     source, an environment setting.
 
@@ -34,13 +39,18 @@ def status(target: Target, package: str | None, as_json: bool) -> int:
       meterize status tablib
     """
     found = look(package, target=target)
+    names = {each.manifest.distribution for each in found}
+    unmetered = [lost for lost in read_usage()[1].unmetered if package is None or lost.package in {"", *names}]
     if as_json:
-        output.print_json({"packages": [as_mapping(each) for each in found]})
+        lost = [unmetered_mapping(each) for each in unmetered]
+        output.print_json({"packages": [as_mapping(each) for each in found], "unmetered": lost})
     elif found:
         for each in found:
             _show(each)
     else:
         output.stdout().print("Nothing is metered here.")
+    if not as_json:
+        warn_of_unmetered(unmetered)
     return 0 if all(each.intact for each in found) else FINDINGS
 
 

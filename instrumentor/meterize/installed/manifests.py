@@ -115,8 +115,9 @@ def _cache_folder(record: Record, folder: str) -> str:
 
 
 def _read_plan(site: Path, distribution: str, record: Record) -> MeteredPlan:
-    policy = record.text("policy")
-    if policy not in {each.value for each in Policy}:
+    try:
+        policy = Policy(record.text("policy"))
+    except ValueError:
         record.refuse("must be a policy", "policy")
     text_digest = record.hexadecimal("text_digest")
     copy = site / plan_file(distribution, text_digest)
@@ -128,7 +129,7 @@ def _read_plan(site: Path, distribution: str, record: Record) -> MeteredPlan:
         record.refuse(f"names a copy of the plan that is damaged or missing: {copy}", "text_digest")
     return MeteredPlan(
         feature=record.text("feature"),
-        policy=Policy(policy),
+        policy=policy,
         plan_digest=record.text("plan_digest"),
         plan_path=record.text("plan_path"),
         hook_points=tuple(_read_point(each) for each in record.items("hook_points")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from meterize.model.feature import Charge, Policy
+from meterize.model.feature import Charge
 from meterize.model.page import Page, PageHook
 from meterize.model.plan import Fires
 
@@ -69,10 +69,11 @@ def _one_use(page: Page) -> Markup:
 
 def _policy(page: Page) -> Markup:
     """What of that is counted, if not all."""
-    if page.plan.policy is not Policy.ONCE:
+    policy = page.plan.policy
+    if not policy.counted:
         return Markup("")
-    said = "By this plan's policy, once, each process counts the first of them only. With the policy every, all are counted."
-    return element("p", said)
+    counted = f"By this plan's policy, {policy}, each process counts {policy.counted} only."
+    return element("p", f"{counted} With the policy every, all are counted.")
 
 
 def _figures(page: Page) -> list[Markup]:

@@ -1,12 +1,13 @@
-"""Who used what, from the spool."""
+"""Who used what, and what hooks do now, from the spool."""
 
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 from meterize.errors import UsageError
-from meterize.spool import Usage, default_spool, read_uses
+from meterize.spool import LiveProcess, Usage, default_spool, read_states, read_uses
 
 
 def usage(spool: Path | None = None) -> tuple[Path, Usage]:
@@ -14,14 +15,24 @@ def usage(spool: Path | None = None) -> tuple[Path, Usage]:
 
     Raises UsageError if a ``spool`` that was asked for is not there; the usual one comes with the first use.
     """
-    folder = default_spool(os.environ) if spool is None else spool
+    folder = _folder(spool)
+    return folder, read_uses(folder)
+
+
+def hooks(spool: Path | None = None) -> tuple[Path, list[LiveProcess], list[str]]:
+    """The spool that was read, the processes that count now with their hooks, what could not be read. Raises UsageError."""
+    folder = _folder(spool)
+    return folder, *read_states(folder, time.time())
+
+
+def _folder(spool: Path | None) -> Path:
     if spool is not None and _is_missing(spool):
         raise UsageError(
             f"there is no folder {spool}: that would read as if nobody had used anything",
             slug="no-spool",
             hint="Name the folder that metered processes write to (their METERIZE_SPOOL), or leave out --spool.",
         )
-    return folder, read_uses(folder)
+    return default_spool(os.environ) if spool is None else spool
 
 
 def _is_missing(folder: Path) -> bool:

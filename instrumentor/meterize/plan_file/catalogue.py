@@ -64,7 +64,7 @@ def _entry(name: str, table: Table, folder: Path) -> Entry:
     )
     entry = Entry(
         feature=feature,
-        policy=Policy(table.one_of("policy", Policy)) if table.has("policy") else Policy.ONCE,
+        policy=table.policy("policy") if table.has("policy") else Policy.ONCE,
         package=table.text("package") if table.has("package") else None,
     )
     table.refuse_leftovers()

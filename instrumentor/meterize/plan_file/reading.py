@@ -10,7 +10,7 @@ from typing import Final
 
 from meterize.errors import UsageError
 from meterize.model.enumeration import first_few
-from meterize.model.feature import Charge, Policy
+from meterize.model.feature import Charge
 from meterize.model.plan import PLAN_SCHEMA, HookPlan, Selection, Side
 
 from .places import read_alternative, read_guidance, read_hook_points, require_known
@@ -93,7 +93,7 @@ def _plan(table: Table, interpreter: str, path: Path) -> HookPlan:
         interpreter=interpreter,
         feature=table.text("name"),
         charge=Charge(table.one_of("charge", Charge)),
-        policy=Policy(table.one_of("policy", Policy)),
+        policy=table.policy("policy"),
         with_command=table.text("with"),
         without_command=table.text("without", empty=bool(against)),
         cwd=_cwd(table.text("cwd"), path),

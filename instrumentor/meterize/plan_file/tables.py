@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from meterize.errors import UsageError
+from meterize.model.feature import Policy
 
 _MAX_SHOWN: Final = 60
 _MAX_NUMBER: Final = 2**31 - 1
@@ -102,6 +103,14 @@ class Table:
         if value not in {choice.value for choice in choices}:
             self.refuse(key, " or ".join(f'"{choice.value}"' for choice in choices), value)
         return value
+
+    def policy(self, key: str) -> Policy:
+        """A policy's text."""
+        value = self.text(key)
+        try:
+            return Policy(value)
+        except ValueError:
+            self.refuse(key, " or ".join(f'"{form}"' for form in Policy.FORMS), value)
 
     def table(self, key: str) -> Table:
         """A table inside this one."""

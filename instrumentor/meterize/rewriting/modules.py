@@ -34,7 +34,7 @@ class _Landed:
 
 def mechanism(policy: Policy) -> str:
     """How this interpreter carries out a policy."""
-    if policy is Policy.EVERY:
+    if policy.stays:
         return INLINE
     return MONITORING if HAS_MONITORING else IN_PLACE
 

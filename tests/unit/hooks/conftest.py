@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from meterize.cpython.pyc import compile_module, dump_pyc, pyc_path
 from meterize.model.feature import Policy
 from meterize.model.rewritten import HookRequest
 from meterize.rewriting import rewrite_module
+from meterize.spool import ProcessUse, read_processes
 
 HOOKS = Path(__file__).resolve().parents[3] / "hooks"
 if str(HOOKS) not in sys.path:
@@ -29,25 +29,41 @@ if str(HOOKS) not in sys.path:
 
 @dataclass
 class Ran:
-    """A finished process, and the events in its spool."""
+    """A finished process, and what is in its spool."""
 
     returncode: int
     out: str
     err: str
-    events: list[dict[str, Any]]
+    processes: list[ProcessUse]
+    problems: list[str]
 
     @property
     def uses(self) -> Counter[tuple[str, str | None]]:
         """Uses by (number of the hook, subject)."""
         found: Counter[tuple[str, str | None]] = Counter()
-        for event in self.events:
-            if event["type"] == "meterize.use":
-                found[event["data"]["hook"].rpartition("/")[2], event.get("subject")] += event["data"]["value"]
+        for process in self.processes:
+            for (hook, row), count in process.counts.items():
+                found[process.hooks[hook].id.rpartition("/")[2], process.subjects.get(row)] += count
+        return found
+
+    @property
+    def counted(self) -> list[int]:
+        """Uses by process, of those that counted any, in rising order."""
+        return sorted(sum(process.counts.values()) for process in self.processes if process.counts)
+
+    @property
+    def losses(self) -> Counter[str]:
+        """How often, by reason."""
+        found: Counter[str] = Counter()
+        for process in self.processes:
+            for loss, count in process.losses.items():
+                found[loss[0]] += count
         return found
 
     @property
     def lost(self) -> list[str]:
-        return [event["data"]["reason"] for event in self.events if event["type"] == "meterize.lost"]
+        """Reasons, one for each that was lost."""
+        return [loss[0] for process in self.processes for loss in process.losses]
 
 
 @dataclass
@@ -81,19 +97,10 @@ class Bench:
         self, script: str, *options: str, hooks: bool = True, environment: Mapping[str, str] | None = None, check: bool = True
     ) -> Ran:
         """Run the script in a new interpreter that finds the metered modules and, unless told otherwise, the hooks."""
-        path = [str(self.folder), *([str(HOOKS)] if hooks else [])]
-        variables = {
-            **{key: value for key, value in os.environ.items() if not key.startswith(("METERIZE_", "COV", "PYTHON"))},
-            "PYTHONPATH": os.pathsep.join(path),
-            "METERIZE_SPOOL": str(self.spool),
-            **self.environment,
-            **(environment or {}),
-        }
-        main = self.folder / "main.py"
-        main.write_text(textwrap.dedent(script))
+        (self.folder / "main.py").write_text(textwrap.dedent(script))
         done = subprocess.run(
-            [sys.executable, *([] if hooks else ["-S"]), *options, str(main)],
-            env=variables,
+            self.command(*([] if hooks else ["-S"]), *options),
+            env=self.variables(environment, hooks=hooks),
             check=False,
             cwd=self.folder,
             capture_output=True,
@@ -101,11 +108,27 @@ class Bench:
             timeout=120,
         )
         assert not check or done.returncode == 0, done.stdout + done.stderr
-        return Ran(done.returncode, done.stdout, done.stderr, self.events())
+        return self.read(done)
 
-    def events(self) -> list[dict[str, Any]]:
-        files = sorted(self.spool.iterdir()) if self.spool.exists() else []
-        return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+    def command(self, *options: str) -> list[str]:
+        """The command line that runs ``main.py``."""
+        return [sys.executable, *options, str(self.folder / "main.py")]
+
+    def variables(self, more: Mapping[str, str] | None = None, *, hooks: bool = True) -> dict[str, str]:
+        """The environment of a metered process."""
+        return {
+            **{key: value for key, value in os.environ.items() if not key.startswith(("METERIZE_", "COV", "PYTHON"))},
+            "PYTHONPATH": os.pathsep.join([str(self.folder), *([str(HOOKS)] if hooks else [])]),
+            "METERIZE_SPOOL": str(self.spool),
+            **self.environment,
+            **(more or {}),
+        }
+
+    def read(self, done: subprocess.CompletedProcess[str]) -> Ran:
+        """What the spool says now."""
+        processes, problems = read_processes(self.spool)
+        problems += [problem for process in processes for problem in process.problems]
+        return Ran(done.returncode, done.stdout, done.stderr, processes, problems)
 
 
 def _request(module: Any, file: str, line: int, hook_id: str, policy: str) -> HookRequest:

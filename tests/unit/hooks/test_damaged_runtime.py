@@ -23,7 +23,7 @@ def test_the_application_runs_unmetered(bench, damage, policy):
     runtime.mkdir()
     (runtime / "__init__.py").write_bytes(damage)
     ran = bench.run("import metered\nprint(metered.work(), metered.work())\n")
-    assert (ran.out, ran.err, ran.events) == ("3 3\n", "", [])
+    assert (ran.out, ran.err, ran.processes) == ("3 3\n", "", [])
 
 
 @pytest.mark.parametrize("policy", ["once", "every"])

@@ -43,8 +43,7 @@ def test_threads_lose_no_use(every, many):
         sys.setswitchinterval(1e-6)
         threads = [threading.Thread(target=metered.work, args=(100_000,)) for _ in range(8)]
         [t.start() for t in threads]; [t.join() for t in threads]
-        """,
-        environment={"METERIZE_FLUSH_SECONDS": "0.05"},
+        """
     )
     assert ran.uses == {(WORK, None): 800_000}
 
@@ -59,8 +58,7 @@ def test_threads_of_one_subject_share_its_row(every):
             with subject(name): metered.work(50_000)
         threads = [threading.Thread(target=go, args=(name,)) for name in "aabbccab"]
         [t.start() for t in threads]; [t.join() for t in threads]
-        """,
-        environment={"METERIZE_FLUSH_SECONDS": "0.05"},
+        """
     )
     assert ran.uses == {(WORK, "a"): 150_000, (WORK, "b"): 150_000, (WORK, "c"): 100_000}
 

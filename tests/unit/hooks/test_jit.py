@@ -84,7 +84,7 @@ def test_threads_lose_no_use(metered, policy):
         [t.start() for t in threads]; [t.join() for t in threads]
         assert compiled(metered.work.__code__)
         """,
-        environment=JIT | {"METERIZE_FLUSH_SECONDS": "0.05"},
+        environment=JIT,
     )
     assert ran.uses == (
         {(ARM, None): 80_000, (WORK, None): 240_000} if policy == "every" else {(ARM, None): 1, (WORK, None): 1}

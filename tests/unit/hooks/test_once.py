@@ -244,7 +244,7 @@ def test_a_second_import_of_the_runtime_is_the_same_runtime(once):
         """
     )
     assert ran.uses == {(SMALL, "x"): 1, (WORK, "x"): 1}
-    assert len({event["source"] for event in ran.events}) == 1
+    assert len(ran.processes) == 1
 
 
 def test_code_may_die(once):
@@ -278,7 +278,6 @@ def test_rearm_and_snapshot(once):
     )
     assert ran.out == "[0, 0, 0, 0, 0, 1]\n[0, 0, 0, 0, 1, 2] 6\n"
     assert ran.uses == {(SMALL, None): 2, (WORK, None): 1}
-    assert len({event["id"] for event in ran.events}) == 3
 
 
 def test_a_hook_fires_again_in_a_forked_child_also_inside_a_running_frame(once):
@@ -294,7 +293,7 @@ def test_a_hook_fires_again_in_a_forked_child_also_inside_a_running_frame(once):
         """
     )
     assert ran.uses == {(STEPS, None): 2}
-    assert len({event["source"] for event in ran.events}) == 2
+    assert len(ran.processes) == 2
 
 
 def test_recursion_reaches_as_deep(once):
@@ -600,7 +599,7 @@ def test_memory_is_written_only_where_the_table_says(once):
         assert space["plain"]() == 1
         """
     )
-    assert {event["data"]["reason"]: event["data"]["value"] for event in ran.events} == {"not-in-place": 3, "no-such-code": 1}
+    assert ran.losses == {"not-in-place": 3, "no-such-code": 1}
 
 
 @pytest.mark.parametrize("tracer", ["settrace", "setprofile"])

@@ -71,4 +71,4 @@ def test_without_the_runtime_the_application_runs_unmetered(bench, policy):
     bench.meter(SOURCE, policy=policy)
     ran = bench.run("import metered; print(metered.work(10), metered.other())", hooks=False)
     assert (ran.out, ran.err) == ("25 other\n", "")
-    assert not ran.events
+    assert not ran.processes

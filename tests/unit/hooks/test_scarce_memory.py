@@ -9,28 +9,26 @@ import pytest
 pytest.importorskip("_testcapi", reason="this interpreter has no _testcapi, which makes allocations fail")
 
 
-def test_a_fire_is_gathered_however_often_that_fails(bench):
-    bench.meter("def work():\n    return 1  # hook\n", policy="once")
-    ran = bench.run(
+@pytest.mark.parametrize("policy", ["once", "every"])
+def test_a_use_counts_or_not_and_the_next_one_does(bench, policy):
+    """Of a hook that goes away, a use that could not be counted leaves it armed."""
+    bench.meter("def work():\n    return 1  # hook\n", policy=policy)
+    bench.run(
         """
         import metered, builtins, _testcapi
         door = builtins.__meterize__
-        gather = door.runtime._registry.gather
-        failed = 0
         for start in range(40):
             door.rearm()
             before = sum(door.snapshot().values())
-            metered.work()
             _testcapi.set_nomemory(start, start + 1)
-            try: gather()
-            except MemoryError: failed += 1
+            try: metered.work()
+            except MemoryError: pass
             _testcapi.remove_mem_hooks()
-            assert sum(door.snapshot().values()) == before + 1, start
-        assert failed
-        """,
-        environment={"METERIZE_FLUSH_SECONDS": "3600"},
+            assert sum(door.snapshot().values()) <= before + 1, start
+            metered.work(); metered.work()
+            assert sum(door.snapshot().values()) - before in ((1,) if "POLICY" == "once" else (2, 3)), start
+        """.replace("POLICY", policy)
     )
-    assert ran.uses == {("1", None): 40}
 
 
 @pytest.mark.parametrize("policy", ["once", "every"])
@@ -43,7 +41,7 @@ def test_a_hook_that_could_not_be_armed_is_told(bench, policy):
         code = marshal.loads(open(importlib.util.find_spec("metered").cached, "rb").read()[16:])
         from meterize_hooks.runtime import RUNTIME
         found = set()
-        for start in range(0, 700, 3):
+        for start in range(0, 900, 2):
             if os.fork():
                 found.add(os.waitstatus_to_exitcode(os.wait()[1]))
                 continue
@@ -51,35 +49,12 @@ def test_a_hook_that_could_not_be_armed_is_told(bench, policy):
             try: exec(code, {})
             except BaseException: code = None
             _testcapi.remove_mem_hooks()
-            armed, lost = len(RUNTIME.armed_hooks()), sum(count for _, count in RUNTIME.losses.unsent())
+            armed, lost = len(RUNTIME.armed_hooks()), RUNTIME.losses.total
             os._exit(100 if code is None else 10 * armed + lost)
         print(sorted(found))
-        """,
-        environment={"METERIZE_FLUSH_SECONDS": "3600"},
+        """
     )
     # Five are armed, or four and one is lost, or memory ended before or after that; where CPython itself may
     # crash: tests/promises/test_memory.py.
     found = set(eval(ran.out)) - ({-11} if sys.version_info < (3, 14) else set())
     assert {41, 50} <= found <= {0, 41, 50, 100}
-
-
-def test_no_signal_stays_blocked(bench):
-    bench.meter("def work():\n    return 1  # hook\n", policy="every")
-    bench.run(
-        """
-        import metered, signal, _testcapi
-        from meterize_hooks.runtime import RUNTIME
-        notifier = RUNTIME._notifier
-        failed = 0
-        for start in range(120):
-            notifier.stop()
-            _testcapi.set_nomemory(start, start + 1)
-            try: notifier.start()
-            except MemoryError: pass
-            _testcapi.remove_mem_hooks()
-            failed += notifier._wake is None
-            assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set(), start
-        assert failed
-        """,
-        environment={"METERIZE_FLUSH_SECONDS": "3600"},
-    )

@@ -153,7 +153,7 @@ def test_long_names_are_cut_and_stay_apart(subject, current):
     assert {len(name) for name in names} == {256}
 
 
-def test_control_characters_and_foreign_letters_make_whole_lines(bench):
+def test_control_characters_and_foreign_letters_make_whole_frames(bench):
     bench.meter("def work():\n    return 1  # hook\n", policy="every")
     name = 'a"\\\n\r\x00\x85\u2028\U0001f600é\udc80'
     ran = bench.run(
@@ -164,9 +164,6 @@ def test_control_characters_and_foreign_letters_make_whole_lines(bench):
         """
     )
     assert ran.uses == {("1", name.replace("\udc80", "\\udc80")): 1}
-    (file,) = bench.spool.iterdir()
-    assert file.read_bytes().isascii()
-    assert file.read_bytes().count(b"\n") == 1
 
 
 def test_more_subjects_than_the_limit_overflow_into_one(bench):

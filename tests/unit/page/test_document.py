@@ -114,7 +114,7 @@ def test_the_answer(page: Page) -> None:
 
 
 def test_the_policy_is_said_where_not_all_uses_are_counted(page: Page) -> None:
-    said = "each process counts the first of them only"
+    said = "each process counts the first use only"
     assert said in words(replace(page, plan=replace(page.plan, policy=Policy.ONCE)))
     assert said not in words(replace(page, plan=replace(page.plan, policy=Policy.EVERY)))
 

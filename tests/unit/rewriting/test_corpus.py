@@ -13,7 +13,7 @@ from meterize.cpython.versions import HAS_MONITORING
 from meterize.model.feature import Policy
 from meterize.rewriting import probe_module, rewrite_module
 
-POLICIES = list(Policy)
+POLICIES = [Policy.ONCE, Policy.EVERY]
 MONITORED = ("LINE", "RAISE", "RERAISE", "EXCEPTION_HANDLED", "PY_START", "PY_RETURN", "PY_YIELD", "PY_UNWIND")
 BRANCHES = (("BRANCH_LEFT", "BRANCH_RIGHT"), ("BRANCH",))  # from 3.14 on BRANCH is made of the two
 

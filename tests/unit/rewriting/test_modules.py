@@ -260,7 +260,7 @@ def test_a_runtime_without_arm_is_no_runtime(monkeypatch):
 def test_docstrings_and_their_absence_stay():
     source = 'def a(): "doc"\ndef b(n): return n\nc = lambda: 1\ng = lambda: (yield)\ndef d(): pass\n'
     module = compiled(source)
-    for policy in Policy:
+    for policy in (Policy.ONCE, Policy.EVERY):
         codes = [code for path, code in walk(module) if path]
         asked = [
             HookRequest(
@@ -344,7 +344,7 @@ CASES = [lambda: f(1), lambda: f(4), lambda: f.__doc__]
 '''
 
     @pytest.mark.parametrize("optimization", [1, 2])
-    @pytest.mark.parametrize("policy", Policy)
+    @pytest.mark.parametrize("policy", [Policy.ONCE, Policy.EVERY])
     def test_hooks_land_at_the_same_place_or_are_missing(self, behaviour, optimization, policy):
         plain, optimized = compiled(self.SOURCE), compiled(self.SOURCE, optimization)
         asked = [one for one in behaviour.requests_everywhere(plain, policy) if one.code.qualname == "f"]

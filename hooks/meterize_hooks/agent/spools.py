@@ -1,0 +1,113 @@
+"""Owns the spool folders: which usage files there are, and how one goes that the ledger has confirmed.
+
+Removing takes three steps, so that no kill between them leaves names or counts that nobody knows the meaning of: the counts
+become ``.done``, the names go, then the rest. Whoever finds a ``.done`` finishes it.
+"""
+
+# pathlib is no light import, and this runs in applications:
+# ruff: noqa: PTH104, PTH108, PTH116, PTH118, PTH122, PTH208
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+from os.path import join
+
+from .liveness import is_free
+from .usage_file import DONE, NAMES, USES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .usage import UsageFile
+
+INCARNATION_LETTERS = 36
+OLD = ".jsonl"
+"""What versions before 0.2 wrote; read by ``meterize ledger import``."""
+UNFINISHED = ".new"
+UNFINISHED_SECONDS = 60.0
+"""A process makes its file within milliseconds, and holds a lock on it meanwhile."""
+
+
+class Spools:
+    """The folders of one agent."""
+
+    def __init__(self, folders: tuple[str, ...]) -> None:
+        self.folders = folders
+        self.problems: dict[str, str] = {}
+        """Folders that cannot be read, and why; one that is not there yet is none."""
+        self.old = 0
+        """Files of older versions, which stay as they are."""
+        self.unaccompanied: list[str] = []
+        """Names without counts: their processes count in memory alone, for no file could be made. They stay as they are."""
+
+    def scan(self) -> Iterator[tuple[str, str]]:
+        """(folder, incarnation) of every usage file, oldest first: the names begin with the time."""
+        self.problems.clear()
+        self.unaccompanied.clear()
+        self.old = 0
+        for folder in self.folders:
+            yield from sorted((folder, incarnation) for incarnation in self._incarnations(folder))
+
+    def _incarnations(self, folder: str) -> Iterator[str]:
+        try:
+            names = os.listdir(folder)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self.problems[folder] = error.strerror or type(error).__name__
+            return
+        known = set(names)
+        for name in names:
+            stem, suffix = os.path.splitext(name)
+            if suffix == UNFINISHED:
+                _sweep(join(folder, name))
+            if len(stem) != INCARNATION_LETTERS:
+                continue
+            if suffix == USES:
+                yield stem
+            elif suffix == DONE:
+                with suppress(OSError):
+                    _finish(folder, stem)
+            elif suffix == OLD:
+                self.old += 1
+            elif suffix == NAMES and not {stem + USES, stem + DONE} & known and _rests(join(folder, name)):
+                self.unaccompanied.append(join(folder, name))
+
+
+def remove(file: UsageFile) -> None:
+    """Take it away, names and all; another agent may have done so. Raises OSError."""
+    with suppress(FileNotFoundError):
+        os.rename(file.path, join(file.folder, file.incarnation + DONE))
+        _finish(file.folder, file.incarnation)
+
+
+def _finish(folder: str, incarnation: str) -> None:
+    for suffix in (NAMES, DONE):
+        with suppress(FileNotFoundError):
+            os.unlink(join(folder, incarnation + suffix))
+
+
+def _rests(path: str) -> bool:
+    """Whether it is not just being made, or removed."""
+    try:
+        return time.time() - os.stat(path).st_mtime > UNFINISHED_SECONDS
+    except OSError:
+        return False
+
+
+def _sweep(path: str) -> None:
+    """Take away what a process left that died while it made its file; nothing was counted there yet."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return
+    try:
+        if time.time() - os.fstat(descriptor).st_ctime > UNFINISHED_SECONDS and is_free(descriptor):
+            os.unlink(path)
+    except OSError:
+        return
+    finally:
+        os.close(descriptor)
