@@ -1,0 +1,1 @@
+"""Values: what is sent, what is recorded, how records are chained. No database, no network."""

@@ -1,0 +1,97 @@
+"""Counters: the highest total that each process has reported of a hook and a subject."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, bindparam, select, update
+
+from meterize_ledger.model.report import Counter
+
+from .accounts import Account, account_ids
+from .keyed import add_missing, find, key_of
+from .many import Many
+from .schema import accounts, counters
+
+
+@dataclass(slots=True, kw_only=True)
+class Standing:
+    """A counter as the ledger has it in this transaction, with the names that it was first reported under."""
+
+    id: int
+    account_id: int
+    account: Account
+    hook: str
+    policy: str
+    total: int
+
+
+def counter_key(incarnation: str, counter: Counter) -> bytes:
+    """What makes it the same counter."""
+    return key_of(incarnation, counter.hook, counter.subject)
+
+
+_FIND = (
+    select(
+        counters.c.key,
+        counters.c.id,
+        counters.c.account_id,
+        counters.c.hook,
+        counters.c.policy,
+        counters.c.total,
+        accounts.c.feature,
+        accounts.c.package,
+        accounts.c.subject,
+        accounts.c.host,
+    )
+    .join_from(counters, accounts)
+    .where(counters.c.key.in_(bindparam("keys", expanding=True)))
+)
+
+
+def standing(connection: Connection, keys: Iterable[bytes]) -> dict[bytes, Standing]:
+    """Those of the counters that are there, by key."""
+    return {
+        bytes(row[0]): Standing(
+            id=row[1],
+            account_id=row[2],
+            hook=row[3],
+            policy=row[4],
+            total=row[5],
+            account=Account(row[6], row[7], row[8], row[9]),
+        )
+        for row in find(connection, _FIND, keys)
+    }
+
+
+def add_counters(connection: Connection, new: Mapping[bytes, tuple[int, str, Counter]]) -> None:
+    """Counters that nobody has reported before, at 0: by key the process's number, its host, and the counter."""
+    ids = account_ids(connection, {_account(host, counter) for _, host, counter in new.values()})
+    rows = [
+        {
+            "key": key,
+            "process_id": process,
+            "account_id": ids[_account(host, counter)],
+            "hook": counter.hook,
+            "policy": counter.policy,
+            "total": 0,
+        }
+        for key, (process, host, counter) in new.items()
+    ]
+    add_missing(connection, counters, rows)
+
+
+_RAISE = Many(
+    lambda _: update(counters).where(counters.c.id == bindparam("which")).values(total=bindparam("new_total")),
+    ("new_total", "which"),
+)
+
+
+def raise_totals(connection: Connection, changed: Mapping[int, int]) -> None:
+    """The new totals, by the counter's number. (Whoever calls holds the source's lock and has taken the larger one.)"""
+    _RAISE(connection, [(total, which) for which, total in changed.items()])
+
+
+def _account(host: str, counter: Counter) -> Account:
+    return Account(counter.feature, counter.package or None, counter.subject, host or None)
