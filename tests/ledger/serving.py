@@ -10,19 +10,25 @@ import sys
 import time
 from typing import Any
 
-import httpx
+import httpx2 as httpx
+from click.testing import CliRunner
+
+from meterize_ledger.cli import ledger
+from meterize_ledger.errors import LedgerError
 
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("METERIZE", "COV"))}
 
 
 def command(*words: str, database: str | None = None, code: int = 0) -> Any:
-    """The JSON answer of `meterize ledger …`, which ends with this exit code."""
+    """The JSON answer of `meterize ledger …`, run in this process; of one that is refused, its error."""
     place = () if database is None else ("--database", database)
-    done = subprocess.run(
-        [sys.executable, "-m", "meterize", "ledger", *words, *place, "--json"],
-        capture_output=True, text=True, env=ENVIRONMENT, check=False, timeout=120,
-    )  # fmt: skip
-    assert done.returncode == code, done.stdout + done.stderr
+    done = CliRunner().invoke(ledger, [*words, *place, "--json"], standalone_mode=False)
+    if isinstance(done.exception, LedgerError):
+        assert done.exception.exit_code == code, done.exception
+        return {"error": {"slug": done.exception.slug, "message": done.exception.message}}
+    if done.exception is not None:
+        raise done.exception
+    assert (done.return_value or 0) == code, done.output
     return json.loads(done.stdout)
 
 

@@ -106,7 +106,7 @@ def _parameter(name: str, description: str, schema: dict[str, Any]) -> dict[str,
 
 
 _TEXT: Final = {"type": "string"}
-_ERROR: Final = _object(error=_object(slug=_TEXT, message=_TEXT, hint=_TEXT))
+_ERROR: Final = _object(error=_object(**dict.fromkeys(("slug", "message", "hint"), _TEXT)))
 _ANSWER: Final = _object(
     total={"type": "integer"}, others={"type": "integer"}, rows={"type": "array", "items": {"type": "object"}}
 )

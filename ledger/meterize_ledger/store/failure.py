@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from meterize_ledger.errors import LedgerError, Unavailable
+from meterize_ledger.errors import LedgerError, Refused, Unavailable
 
 _PASSING: Final = frozenset({"40001", "40P01"})  # serialization_failure, deadlock_detected
 _LOCKED: Final = frozenset({"55P03", "57014"})  # lock_not_available, query_canceled (it took too long)
@@ -23,7 +23,7 @@ def is_passing(error: BaseException) -> bool:
 
 @contextmanager
 def told() -> Iterator[None]:
-    """Turns what drivers and the file system raise into Unavailable; everything else passes."""
+    """Turns what drivers and the file system raise into what it means; everything else passes."""
     try:
         yield
     except LedgerError:
@@ -41,10 +41,16 @@ def _state(error: DBAPIError) -> str:
     return getattr(error.orig, "sqlstate", None) or ""
 
 
-def _meaning(error: DBAPIError | OSError) -> Unavailable | None:
+def _meaning(error: DBAPIError | OSError) -> LedgerError | None:
     text, state = str(getattr(error, "orig", error)).strip(), "" if isinstance(error, OSError) else _state(error)
     if state in _LOCKED or "is locked" in text:
         return _busy()
+    if "not a database" in text:
+        return Refused("the file is no SQLite database", slug="not-a-ledger", hint="Name the ledger's file with --database.")
+    if "malformed" in text:
+        return Unavailable(
+            "the ledger's file is damaged", slug="ledger-damaged", hint="Restore it from a backup; agents send the rest again."
+        )
     if state in _FULL or "is full" in text or "No space left" in text:
         return Unavailable(
             "the ledger's disk is full",

@@ -10,7 +10,6 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DatabaseError
 
 from meterize_ledger.errors import Refused
 
@@ -50,11 +49,4 @@ def _upgrade(connection: Connection, script: ScriptDirectory, head: str | None, 
 
 
 def _revision(connection: Connection) -> str | None:
-    try:
-        return MigrationContext.configure(connection).get_current_revision()
-    except DatabaseError as error:
-        if "not a database" in str(error):
-            raise Refused(
-                "the file is no SQLite database", slug="not-a-ledger", hint="Name the ledger's file with --database."
-            ) from error
-        raise
+    return MigrationContext.configure(connection).get_current_revision()
