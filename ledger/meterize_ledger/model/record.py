@@ -61,8 +61,13 @@ def follow(link: bytes, leaf: bytes) -> bytes:
 
 
 def identity(origin: str, name: str) -> bytes:
-    """What makes a record the same one: its origin and its id, in 16 bytes."""
+    """What makes an event's or correction's record the same one: its origin and its id, in 16 bytes."""
     return sha256(f"{origin}\0{name}".encode()).digest()[:16]
+
+
+def use_key(counter: bytes, total: int) -> bytes:
+    """What makes a use's record the same one: its counter and where it ends, in 24 bytes."""
+    return counter + total.to_bytes(8)
 
 
 def use_id(incarnation: str, hook: str, subject: str | None, first: int, last: int) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
-from meterize_ledger.model.record import identity, use_id
+from meterize_ledger.model.record import use_id, use_key
 from meterize_ledger.model.report import Report, Taken
 from meterize_ledger.model.time import micros
 from meterize_ledger.store.counters import Standing, add_counters, counter_key, raise_totals, standing
@@ -64,7 +64,7 @@ def _draft(incarnation: str, at: Standing, total: int, time: int) -> Draft:
     origin = f"urn:meterize:{incarnation}"
     name = use_id(incarnation, at.hook, at.account.subject, at.total, total)
     return Draft(
-        key=identity(origin, name),
+        key=use_key(at.key, total),
         kind="use",
         id=name,
         origin=origin,

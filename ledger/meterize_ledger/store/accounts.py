@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from msgspec import Struct
 from sqlalchemy import Connection, bindparam, select
 
-from .keyed import add_missing, find, key_of
+from .keyed import Find, add_missing, key_of
 from .schema import accounts
 
 
@@ -20,7 +21,7 @@ class Account(Struct, frozen=True):
     host: str | None = None
 
 
-_FIND = select(accounts.c.key, accounts.c.id).where(accounts.c.key.in_(bindparam("keys", expanding=True)))
+_FIND: Final = Find(select(accounts.c.key, accounts.c.id).where(accounts.c.key.in_(bindparam("keys", expanding=True))))
 
 
 def account_ids(connection: Connection, wanted: Iterable[Account]) -> dict[Account, int]:
@@ -35,7 +36,7 @@ def account_ids(connection: Connection, wanted: Iterable[Account]) -> dict[Accou
 
 
 def _numbers(connection: Connection, keys: Iterable[bytes]) -> dict[bytes, int]:
-    return {bytes(key): number for key, number in find(connection, _FIND, keys)}
+    return dict(_FIND(connection, keys))
 
 
 def _row(key: bytes, each: Account) -> dict[str, object]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import Connection, bindparam, select, update
 
 from meterize_ledger.model.report import Counter
 
 from .accounts import Account, account_ids
-from .keyed import add_missing, find, key_of
+from .keyed import Find, add_missing, key_of
 from .many import Many
 from .schema import accounts, counters
 
@@ -19,6 +20,7 @@ from .schema import accounts, counters
 class Standing:
     """A counter as the ledger has it in this transaction, with the names that it was first reported under."""
 
+    key: bytes
     id: int
     account_id: int
     account: Account
@@ -32,7 +34,7 @@ def counter_key(incarnation: str, counter: Counter) -> bytes:
     return key_of(incarnation, counter.hook, counter.subject)
 
 
-_FIND = (
+_FIND: Final = Find(
     select(
         counters.c.key,
         counters.c.id,
@@ -53,7 +55,8 @@ _FIND = (
 def standing(connection: Connection, keys: Iterable[bytes]) -> dict[bytes, Standing]:
     """Those of the counters that are there, by key."""
     return {
-        bytes(row[0]): Standing(
+        row[0]: Standing(
+            key=row[0],
             id=row[1],
             account_id=row[2],
             hook=row[3],
@@ -61,7 +64,7 @@ def standing(connection: Connection, keys: Iterable[bytes]) -> dict[bytes, Stand
             total=row[5],
             account=Account(row[6], row[7], row[8], row[9]),
         )
-        for row in find(connection, _FIND, keys)
+        for row in _FIND(connection, keys)
     }
 
 

@@ -3,31 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final
 
 from sqlalchemy import Connection, Executable, Table
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import psycopg
 
 CHUNK: Final = 1000
-"""Keys in one statement: SQLite takes 32,766 values, PostgreSQL 65,535."""
+SIZES: Final = (1, 10, 100, CHUNK)
+"""Keys in one statement."""
 
 
 def key_of(*texts: str | None) -> bytes:
-    """16 bytes that stand for these texts: SHA-256 over each one's length and bytes, None apart from the empty text."""
-    digest = sha256()
-    for text in texts:
-        data = b"" if text is None else text.encode()
-        digest.update(b"-" if text is None else b"%d:" % len(data))
-        digest.update(data)
-    return digest.digest()[:16]
+    """16 bytes that stand for these texts: SHA-256 over each one's length and characters, None apart from the empty text."""
+    whole = "".join(["-" if text is None else f"{len(text)}:{text}" for text in texts])
+    return sha256(whole.encode()).digest()[:16]
 
 
-def find(connection: Connection, statement: Executable, keys: Iterable[bytes]) -> Iterator[Any]:
-    """The statement's rows; it takes a list as ``keys``."""
-    wanted = list(keys)
-    for at in range(0, len(wanted), CHUNK):
-        yield from connection.execute(statement, {"keys": wanted[at : at + CHUNK]})
+@dataclass(frozen=True, slots=True)
+class Find:
+    """A query for rows by their keys: its condition is ``column.in_(bindparam("keys", expanding=True))``.
+
+    It is made into SQL once: for PostgreSQL with one list, for SQLite with a few numbers of places, the last key in those left.
+    """
+
+    statement: Executable
+    _texts: dict[int, str] = field(default_factory=dict)
+
+    def __call__(self, connection: Connection, keys: Iterable[bytes] | Iterable[str]) -> Iterator[Any]:
+        """The rows, CHUNK keys at a time."""
+        wanted: list[Any] = list(keys)
+        is_sqlite = connection.dialect.name == "sqlite"
+        for at in range(0, len(wanted), CHUNK):
+            chunk = wanted[at : at + CHUNK]
+            if is_sqlite:
+                places = next(size for size in SIZES if size >= len(chunk))
+                values: tuple[Any, ...] = (*chunk, *chunk[-1:] * (places - len(chunk)))
+            else:
+                places, values = 0, (chunk,)
+            text = self._texts.get(places) or self._texts.setdefault(places, self._compiled(places))
+            yield from connection.exec_driver_sql(text, values).all()
+
+    def _compiled(self, places: int) -> str:
+        dialect = sqlite.dialect() if places else psycopg.dialect(paramstyle="format")  # type: ignore[no-untyped-call]
+        text = str(self.statement.compile(dialect=dialect))  # type: ignore[attr-defined]
+        given = f"IN ({', '.join('?' * places)})" if places else "= ANY (%s)"
+        before, found, after = text.partition("IN (__[POSTCOMPILE_keys])")
+        if not found:
+            raise AssertionError(f"no keys in {text}")
+        return before + given + after
 
 
 def add_missing(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:

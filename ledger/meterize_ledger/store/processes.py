@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from sqlalchemy import Connection, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import UpdateBase
 
 from meterize_ledger.errors import Problem, Refused
 from meterize_ledger.model.report import Report
 from meterize_ledger.model.time import micros
 
-from .keyed import CHUNK
+from .keyed import Find
+from .many import Many
 from .schema import processes
 from .sources import Source
 
-_FIND = select(processes.c.incarnation, processes.c.id, processes.c.source_id).where(
-    processes.c.incarnation.in_(bindparam("keys", expanding=True))
+_FIND: Final = Find(
+    select(processes.c.incarnation, processes.c.id, processes.c.source_id).where(
+        processes.c.incarnation.in_(bindparam("keys", expanding=True))
+    )
 )
 
 
@@ -27,10 +32,8 @@ def bind_processes(connection: Connection, source: Source, reports: Sequence[Rep
     """
     _write(connection, source, reports)
     owners: dict[str, tuple[int, int]] = {}
-    names = sorted({report.incarnation for report in reports})
-    for at in range(0, len(names), CHUNK):
-        for name, number, owner in connection.execute(_FIND, {"keys": names[at : at + CHUNK]}):
-            owners[name] = (number, owner)
+    for name, number, owner in _FIND(connection, {report.incarnation for report in reports}):
+        owners[name] = (number, owner)
     problems: list[Problem] = [
         {"report": index, "reason": "this incarnation is another source's"}
         for index, report in enumerate(reports)
@@ -47,30 +50,31 @@ def bind_processes(connection: Connection, source: Source, reports: Sequence[Rep
 
 
 def _write(connection: Connection, source: Source, reports: Sequence[Report]) -> None:
-    rows: dict[str, dict[str, object]] = {}
+    last: dict[str, tuple[Report, int, int]] = {}
     for report in reports:
+        before = last.get(report.incarnation)
         seen, final = micros(report.seen), int(report.final)
-        row = rows.setdefault(
-            report.incarnation,
-            {
-                "incarnation": report.incarnation,
-                "source_id": source.id,
-                "host": report.host,
-                "pid": report.pid,
-                "started": micros(report.started),
-                "seen": seen,
-                "final": final,
-            },
-        )
-        row["seen"] = max(seen, int(str(row["seen"])))
-        row["final"] = max(final, int(str(row["final"])))
-    if not rows:
-        return
-    is_sqlite = connection.dialect.name == "sqlite"
+        if before is not None:
+            report, seen, final = before[0], max(seen, before[1]), max(final, before[2])  # noqa: PLW2901 - the first one's names
+        last[report.incarnation] = (report, seen, final)
+    _KEEP(
+        connection,
+        [
+            (name, source.id, report.host, report.pid, micros(report.started), seen, final)
+            for name, (report, seen, final) in sorted(last.items())
+        ],
+    )
+
+
+def _keeping(is_sqlite: bool) -> UpdateBase:
     statement = (sqlite if is_sqlite else postgresql).insert(processes)
     larger = func.max if is_sqlite else func.greatest
-    update = {name: larger(processes.c[name], statement.excluded[name]) for name in ("seen", "final")}
-    own = statement.on_conflict_do_update(
-        index_elements=["incarnation"], set_=update, where=processes.c.source_id == statement.excluded.source_id
+    keeping: UpdateBase = statement.on_conflict_do_update(
+        index_elements=["incarnation"],
+        set_={name: larger(processes.c[name], statement.excluded[name]) for name in ("seen", "final")},
+        where=processes.c.source_id == statement.excluded.source_id,
     )
-    connection.execute(own, [rows[name] for name in sorted(rows)])
+    return keeping
+
+
+_KEEP: Final = Many(_keeping, ("incarnation", "source_id", "host", "pid", "started", "seen", "final"))

@@ -16,7 +16,7 @@ from meterize_ledger.model.time import HOUR, SECOND, spelled
 
 from .accounts import Account
 from .hours import add_hours
-from .keyed import find
+from .keyed import Find
 from .many import Many
 from .schema import records
 from .sources import Source, move_end
@@ -143,12 +143,12 @@ def _row(draft: Draft, source: Source, received: int, salt: bytes, marks: str | 
 
 _INSERT: Final = Many(lambda _: insert(records), tuple(records.c.keys()))
 
-_KNOWN = select(records.c.key).where(records.c.key.in_(bindparam("keys", expanding=True)))
+_KNOWN: Final = Find(select(records.c.key).where(records.c.key.in_(bindparam("keys", expanding=True))))
 
 
 def known(connection: Connection, keys: Iterable[bytes]) -> set[bytes]:
     """Those of the keys that records have."""
-    return {bytes(row[0]) for row in find(connection, _KNOWN, keys)}
+    return {bytes(row[0]) for row in _KNOWN(connection, keys)}
 
 
 def amended(connection: Connection, key: bytes) -> int:
