@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 from typing import Final, NoReturn
@@ -51,8 +52,12 @@ class Commands(click.Group):
 
 
 def _others() -> dict[str, EntryPoint]:
-    """By name, what other parts offer. It reads the environment's metadata, so the tool's own commands do without."""
-    return {point.name: point for point in entry_points(group=OTHERS) if point.name not in COMMANDS}
+    """By name, what other parts offer that are there (with --python only the tool itself goes along into the other environment).
+
+    It reads the environment's metadata, so the tool's own commands do without.
+    """
+    offered = (point for point in entry_points(group=OTHERS) if point.name not in COMMANDS)
+    return {point.name: point for point in offered if find_spec(point.module.partition(".")[0]) is not None}
 
 
 @click.group(
