@@ -52,7 +52,7 @@ class Commands(click.Group):
 
 
 def _others() -> dict[str, EntryPoint]:
-    """By name, what other parts offer that are there (with --python only the tool itself goes along into the other environment).
+    """By name, what other parts offer and is there (with --python the tool alone goes along into the other environment).
 
     It reads the environment's metadata, so the tool's own commands do without.
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from datetime import UTC
 from typing import Final
@@ -19,7 +18,8 @@ from meterize_ledger.store.usage import sums
 
 ROWS: Final = 100_000
 SLOTS: Final = 10_000
-Sums = Mapping[tuple[tuple[str | None, ...], int], int]
+Group = tuple[str | None, ...]
+Sums = Mapping[Group, Mapping[int, int]]
 """Uses by group and number of slot."""
 
 
@@ -41,7 +41,7 @@ def ask(connection: Connection, question: Question) -> Answer:
         then = _sums(connection, before)[1]
     rows = _rows(question, now_slots, now, then)
     kept = _top(question, rows)
-    total = sum(now.values())
+    total = _total(now)
     return Answer(
         question=question,
         rows=tuple(kept),
@@ -49,7 +49,7 @@ def ask(connection: Connection, question: Question) -> Answer:
         others=total - sum(row.uses for row in kept),
         previous_start=None if before is None else before.start,
         previous_end=None if before is None else before.end,
-        previous_total=None if then is None else sum(then.values()),
+        previous_total=None if then is None else _total(then),
     )
 
 
@@ -70,29 +70,37 @@ def _sums(connection: Connection, question: Question) -> tuple[list[Slot], Sums]
     found: list[Slot] = [Slot("", quarter(start), quarter(end))]
     if question.unit is not None:
         found = slots(start, end, question.unit, question.zone)
-    uses: dict[tuple[tuple[str | None, ...], int], int] = defaultdict(int)
-    for rows, (group, number, count) in enumerate(sums(connection, question, found, ROWS + 1)):
-        uses[group, number] += count
-        if rows >= ROWS:
+    uses: dict[Group, dict[int, int]] = {}
+    for rows, (group, number, count) in enumerate(sums(connection, question, found, ROWS + 1), 1):
+        counts = uses.get(group)
+        if counts is None:
+            counts = uses[group] = {}
+        counts[number] = counts.get(number, 0) + count
+        if rows > ROWS:
             raise _refused(f"the answer would have more than {ROWS:,} rows")
-    return found, {each: count for each, count in uses.items() if count}
+    return found, uses
+
+
+def _total(found: Sums) -> int:
+    return sum(sum(counts.values()) for counts in found.values())
 
 
 def _rows(question: Question, found: list[Slot], now: Sums, then: Sums | None) -> list[Row]:
-    totals: dict[tuple[str | None, ...], int] = defaultdict(int)
-    for (group, _), count in now.items():
-        totals[group] += count
-    everything = set(now) | set(then or ())
-    ordered = sorted(everything, key=lambda each: (-totals.get(each[0], 0), [part or "" for part in each[0]], each[1]))
-    return [
-        Row(
-            group=group,
-            at=None if question.unit is None else found[number].name if number < len(found) else None,
-            uses=now.get((group, number), 0),
-            previous=None if then is None else then.get((group, number), 0),
-        )
-        for group, number in ordered
-    ]
+    """Group by group, the most used first, each in the order of time; what was amended to nothing is left out."""
+    names = [None] if question.unit is None else [slot.name for slot in found]
+    totals = {group: sum(now.get(group, {}).values()) for group in {**now, **(then or {})}}
+    rows: list[Row] = []
+    for group in sorted(totals, key=lambda group: (-totals[group], [part or "" for part in group])):
+        counts = now.get(group, {})
+        if then is None:
+            rows += [Row(group=group, at=names[at], uses=counts[at]) for at in sorted(counts) if counts[at]]
+            continue
+        before = then.get(group, {})
+        for at in sorted({**counts, **before}):
+            uses, previous = counts.get(at, 0), before.get(at, 0)
+            if uses or previous:
+                rows.append(Row(group=group, at=names[at] if at < len(names) else None, uses=uses, previous=previous))
+    return rows
 
 
 def _top(question: Question, rows: list[Row]) -> list[Row]:

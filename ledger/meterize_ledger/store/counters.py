@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from hashlib import sha256
 from typing import Final
 
+from msgspec import Struct
 from sqlalchemy import Connection, bindparam, select, update
 
 from meterize_ledger.model.report import Counter
 
 from .accounts import Account, account_ids
-from .keyed import Find, add_missing, key_of
+from .keyed import Find, add_missing
 from .many import Many
 from .schema import accounts, counters
 
 
-@dataclass(slots=True, kw_only=True)
-class Standing:
+class Standing(Struct, kw_only=True):
     """A counter as the ledger has it in this transaction, with the names that it was first reported under."""
 
     key: bytes
@@ -30,8 +30,9 @@ class Standing:
 
 
 def counter_key(incarnation: str, counter: Counter) -> bytes:
-    """What makes it the same counter."""
-    return key_of(incarnation, counter.hook, counter.subject)
+    """What makes it the same counter: 16 bytes of a digest of its process, its hook and its subject, or that there is none."""
+    subject = "-" if counter.subject is None else f":{counter.subject}"
+    return sha256(f"{incarnation}:{len(counter.hook)}:{counter.hook}{subject}".encode()).digest()[:16]
 
 
 _FIND: Final = Find(

@@ -17,11 +17,13 @@ from .schema import hourly
 
 def add_hours(connection: Connection, uses: Iterable[tuple[int, int, int]]) -> None:
     """Add uses to their hours: (account's number, moment, uses) each. In one order: two that do so never wait in a circle."""
-    sums: dict[tuple[int, int], list[int]] = {}
+    at: dict[tuple[int, int], int] = {}
     for account_id, time, count in uses:
+        at[account_id, time] = at.get((account_id, time), 0) + count
+    sums: dict[tuple[int, int], list[int]] = {}
+    for (account_id, time), count in at.items():
         hour, rest = divmod(time, HOUR)
-        quarters = sums.setdefault((hour, account_id), [0, 0, 0, 0])
-        quarters[rest // QUARTER] += count
+        sums.setdefault((hour, account_id), [0, 0, 0, 0])[rest // QUARTER] += count
     _ADD(connection, [(hour, account_id, *sums[hour, account_id]) for hour, account_id in sorted(sums)])
 
 

@@ -65,12 +65,14 @@ def append(connection: Connection, source: Source, drafts: Sequence[Draft], rece
             hint="A total that large is a mistake of the sender. Nothing of the request was recorded.",
         )
     salts, arrived = os.urandom(SALT * len(drafts)), spelled(received)
-    times: dict[int, str] = {}
+    of_time: dict[tuple[int, Kind, str | None], tuple[str, str | None]] = {}  # most drafts of a batch have one time
     rows = []
     for number, draft in enumerate(drafts):
-        time = times.get(draft.time) or times.setdefault(draft.time, spelled(draft.time))
+        key = (draft.time, draft.kind, draft.marks)
+        if key not in of_time:
+            of_time[key] = spelled(draft.time), _marks(draft, received)
+        time, marks = of_time[key]
         salt = salts[number * SALT : (number + 1) * SALT]
-        marks = _marks(draft, received)
         source.seq += 1
         record = _record(draft, source, time, arrived, salt.hex(), marks)
         source.link = follow(source.link, leaf(record))

@@ -34,8 +34,8 @@ def _whole_hours(connection: Connection, question: Question, spans: list[tuple[i
         statement = select(hourly.c.hour, uses, *groups).join_from(hourly, accounts)
         statement = statement.where(hourly.c.hour >= first, hourly.c.hour < end).group_by(hourly.c.hour, *groups)
         number = {hour: slot for slot, hour, _ in spans}
-        for row in connection.execute(_filtered(statement, question).limit(limit)):
-            yield tuple(row[2:]), number[row[0]], int(row[1])
+        for hour, count, *group in connection.execute(_filtered(statement, question).limit(limit)).all():
+            yield tuple(group), number[hour], int(count)
         return
     span = (
         values(column("slot", Integer), column("first", Integer), column("past", Integer), name="span").data(spans).cte("span")
