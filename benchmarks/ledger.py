@@ -12,6 +12,7 @@ database inserts the same records as text columns with their id as primary key, 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import resource
@@ -166,6 +167,8 @@ def ingest(place: str | None, rounds: int, folder: Path) -> None:
         for _ in range(rounds):  # interleaved: whatever else the machine does hits all of them
             own, sent = list(batches(size, total)), list(batches(size, total))
             rows = [as_rows(report) for report in own]
+            gc.collect()
+            gc.freeze()  # what is sent is the sender's, and must not be looked through by the collector meanwhile
             ways: dict[str, Callable[[], float]] = {
                 "file": lambda rows=rows: to_file(folder, rows),  # type: ignore[misc]
                 "bare": lambda rows=rows: to_postgresql(place, rows) if place else to_sqlite(folder, rows),  # type: ignore[misc]
@@ -174,6 +177,7 @@ def ingest(place: str | None, rounds: int, folder: Path) -> None:
             }
             for name, way in ways.items():
                 seen.setdefault(name, []).append(total / way())
+            gc.unfreeze()
         rate = {name: statistics.median(values) for name, values in seen.items()}
         share = statistics.median(a / b for a, b in zip(seen["ledger"], seen["bare"], strict=True))
         cells = (f"{rate['file']:>17,.0f}", f"{rate['bare']:>14,.0f}", f"{rate['ledger']:>10,.0f}", f"{rate['http']:>10,.0f}")

@@ -28,7 +28,7 @@ class Question(Struct, frozen=True, kw_only=True):
     compare: bool = False
 
 
-class Row(Struct, frozen=True, kw_only=True):
+class Row(Struct, frozen=True, kw_only=True, gc=False):
     """Uses of one group: its values in the order of the question's ``by``, and the unit's beginning in its own zone."""
 
     group: tuple[str | None, ...]

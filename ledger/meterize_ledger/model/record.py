@@ -13,7 +13,7 @@ START: Final = bytes(32)
 """The link before a source's first record."""
 
 
-class Record(Struct, frozen=True, kw_only=True):
+class Record(Struct, frozen=True, kw_only=True, gc=False):
     """One record; its fields stand in the order in which they are hashed, which is the alphabet's."""
 
     amends: str | None = None

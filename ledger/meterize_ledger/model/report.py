@@ -7,7 +7,7 @@ from msgspec import Struct
 from .text import Incarnation, Label, Moment, Name, Total
 
 
-class Counter(Struct, frozen=True, kw_only=True):
+class Counter(Struct, frozen=True, kw_only=True, gc=False):
     """How often one subject has passed one hook since its process began."""
 
     hook: Name

@@ -12,7 +12,7 @@ from .keyed import Find, add_missing, key_of
 from .schema import accounts
 
 
-class Account(Struct, frozen=True):
+class Account(Struct, frozen=True, gc=False):
     """What uses are added up by."""
 
     feature: str

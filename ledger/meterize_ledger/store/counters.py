@@ -7,17 +7,16 @@ from hashlib import sha256
 from typing import Final
 
 from msgspec import Struct
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, select
 
 from meterize_ledger.model.report import Counter
 
 from .accounts import Account, account_ids
 from .keyed import Find, add_missing
-from .many import Many
 from .schema import accounts, counters
 
 
-class Standing(Struct, kw_only=True):
+class Standing(Struct, kw_only=True, gc=False):
     """A counter as the ledger has it in this transaction, with the names that it was first reported under."""
 
     key: bytes
@@ -86,15 +85,21 @@ def add_counters(connection: Connection, new: Mapping[bytes, tuple[int, str, Cou
     add_missing(connection, counters, rows)
 
 
-_RAISE = Many(
-    lambda _: update(counters).where(counters.c.id == bindparam("which")).values(total=bindparam("new_total")),
-    ("new_total", "which"),
+_RAISE: Final = "UPDATE counters SET total = ? WHERE id = ?"
+_RAISE_ALL: Final = (
+    "UPDATE counters SET total = risen.total FROM unnest(%s::bigint[], %s::bigint[]) AS risen (id, total) "
+    "WHERE counters.id = risen.id"
 )
 
 
 def raise_totals(connection: Connection, changed: Mapping[int, int]) -> None:
     """The new totals, by the counter's number. (Whoever calls holds the source's lock and has taken the larger one.)"""
-    _RAISE(connection, [(total, which) for which, total in changed.items()])
+    if not changed:
+        return
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(_RAISE, [(total, which) for which, total in changed.items()])
+    else:
+        connection.exec_driver_sql(_RAISE_ALL, (list(changed), list(changed.values())))
 
 
 def _account(host: str, counter: Counter) -> Account:

@@ -27,7 +27,7 @@ EARLY: Final = 300 * SECOND
 SALT: Final = 16
 
 
-class Draft(Struct, frozen=True, kw_only=True):
+class Draft(Struct, frozen=True, kw_only=True, gc=False):
     """A record before it has its place in the chain."""
 
     key: bytes
