@@ -95,7 +95,9 @@ def _slow_reports(body: bytes) -> tuple[Report, ...]:
     whole = _parsed(body)
     items = whole.get("reports") if isinstance(whole, dict) else None
     if not isinstance(items, list):
-        raise Malformed('the body is not {"reports": […]}', slug="body-not-json", hint="docs/ledger.md shows what it is.")
+        raise Malformed(
+            'the body is not {"reports": […]}', slug="body-not-json", hint="GET /api/v1/openapi.json says what it is."
+        )
     problems: list[Problem] = []
     found = []
     for index, item in enumerate(items):

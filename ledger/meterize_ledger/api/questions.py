@@ -127,4 +127,4 @@ def _storable(texts: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _refused(message: str) -> Refused:
-    return Refused(message, slug="question-refused", hint="docs/ledger.md shows what can be asked.")
+    return Refused(message, slug="question-refused", hint="GET /api/v1/openapi.json says what can be asked.")

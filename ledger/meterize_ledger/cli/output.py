@@ -11,7 +11,7 @@ import click
 SCHEMA: Final = 1
 """The version of every JSON answer, see docs/json-output.md."""
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON (docs/json-output.md).")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 database_option = click.option(
     "--database",
     metavar="PATH|URL",

@@ -62,7 +62,9 @@ def _check(question: Question) -> None:
 
 
 def _refused(message: str) -> Refused:
-    return Refused(message, slug="question-refused", hint="docs/ledger.md shows what can be asked; ask for less at once.")
+    return Refused(
+        message, slug="question-refused", hint="GET /api/v1/openapi.json says what can be asked; ask for less at once."
+    )
 
 
 def _sums(connection: Connection, question: Question) -> tuple[list[Slot], Sums]:
