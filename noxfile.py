@@ -26,9 +26,10 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def install(session: nox.Session, *groups: str) -> None:
-    """Installs this project and dependency groups."""
+    """Installs this project, for its own tests and types with the ledger, and dependency groups."""
     needs = nox.project.dependency_groups(nox.project.load_toml(ROOT / "pyproject.toml"), *groups)
-    session.install("--quiet", "-e", str(ROOT), *needs)
+    extra = "[ledger]" if "test" in groups else ""
+    session.install("--quiet", "-e", f"{ROOT}{extra}", *needs)
 
 
 @nox.session

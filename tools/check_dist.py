@@ -1,4 +1,4 @@
-"""A look into the wheel and the sdist of a folder: both packages are in, with their data files, and nothing else."""
+"""A look into the wheel and the sdist of a folder: all packages are in, with their data files, and nothing else."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tools.environments import ROOT
 
-PACKAGES = {"meterize": ROOT / "instrumentor", "meterize_hooks": ROOT / "hooks"}
+PACKAGES = {"meterize": ROOT / "instrumentor", "meterize_hooks": ROOT / "hooks", "meterize_ledger": ROOT / "ledger"}
 SDIST_TOO = (
     "LICENSE",
     "README.md",

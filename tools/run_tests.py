@@ -21,7 +21,7 @@ def main(made: str = "test") -> int:
     described = pyproject()
     fingerprint = json.dumps([described["project"], described["tool"]["hatch"]])
     try:
-        needs = ["-e", str(ROOT), *dependency_group("test")]
+        needs = ["-e", f"{ROOT}[ledger]", *dependency_group("test")]
         python = make_environment(folder, needs, log=log, fingerprint=fingerprint)
     except SetupError as error:
         print(f"make {made}: {error}", file=sys.stderr)

@@ -47,6 +47,21 @@ class TargetError(MeterizeError):
     exit_code = 4
 
 
+class PartError(MeterizeError):
+    """An error of another part of the project, which the tool shows as its own; the parts share no class, only this form."""
+
+    @classmethod
+    def of(cls, error: Exception) -> PartError | None:
+        """The error in the tool's form; None if it lacks a message, a slug, a hint or an exit code."""
+        message, slug, hint, code = (getattr(error, name, None) for name in ("message", "slug", "hint", "exit_code"))
+        if not (isinstance(message, str) and isinstance(slug, str) and isinstance(hint, str) and isinstance(code, int)):
+            return None
+        problems = tuple(map(str, getattr(error, "problems", ())))
+        found = cls(message, slug=slug, hint=hint, details=problems)
+        found.exit_code = code  # type: ignore[misc]
+        return found
+
+
 class InternalError(MeterizeError):
     """Our bug."""
 

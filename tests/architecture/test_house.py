@@ -11,7 +11,7 @@ import tomllib
 from importlib.metadata import version
 from pathlib import Path
 
-SOURCES = ("instrumentor", "hooks", "tools")
+SOURCES = ("instrumentor", "hooks", "ledger", "tools")
 SLUG = re.compile(r"""\bslug=f?["']([^"']+)["']""")
 
 

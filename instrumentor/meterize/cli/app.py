@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 from typing import Final, NoReturn
@@ -21,28 +23,41 @@ from . import failure, output
 USAGE = 2
 COMMANDS: Final = ("analyze", "instrument", "status", "verify", "agent", "usage", "hooks", "strip", "schema", "completion")
 """In the order of the work, not of the alphabet. Each is a function in the module of its name."""
+OTHERS: Final = "meterize.commands"
+"""The entry points under which other parts, which this one never imports by name, offer commands."""
 
 
 class Commands(click.Group):
     """Imports a command when it is asked for, as click's documentation shows ("Lazily Loading Subcommands")."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """The names."""
-        return list(COMMANDS)
+        """The names: the tool's own, and those of other parts."""
+        return [*COMMANDS, *sorted(_others())]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """The command; None if there is none of that name."""
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = getattr(import_module(f".{cmd_name}", __package__), cmd_name)
-        return command
+        if cmd_name in COMMANDS:
+            command: click.Command = getattr(import_module(f".{cmd_name}", __package__), cmd_name)
+            return command
+        found = _others().get(cmd_name)
+        return None if found is None else found.load()
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that the arguments name, and what is left of them. Raises click.UsageError, with what is like it."""
-        near = [] if args[0] in COMMANDS else get_close_matches(args[0], COMMANDS, n=1)
+        names = COMMANDS if args[0] in COMMANDS else self.list_commands(ctx)
+        near = [] if args[0] in names else get_close_matches(args[0], names, n=1)
         if near:
             raise click.UsageError(f"No such command '{args[0]}'. Did you mean '{near[0]}'?", ctx)
         return super().resolve_command(ctx, args)
+
+
+def _others() -> dict[str, EntryPoint]:
+    """By name, what other parts offer and is there (with --python the tool alone goes along into the other environment).
+
+    It reads the environment's metadata, so the tool's own commands do without.
+    """
+    offered = (point for point in entry_points(group=OTHERS) if point.name not in COMMANDS)
+    return {point.name: point for point in offered if find_spec(point.module.partition(".")[0]) is not None}
 
 
 @click.group(

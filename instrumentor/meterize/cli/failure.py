@@ -15,7 +15,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from meterize import __version__
-from meterize.errors import InternalError, MeterizeError, TargetError, UsageError
+from meterize.errors import InternalError, MeterizeError, PartError, TargetError, UsageError
 
 from . import INTERRUPTED, output
 
@@ -32,9 +32,10 @@ _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 def answer(error: Exception, *, as_json: bool) -> int:
     """Say what went wrong; returns the exit code."""
+    match error if isinstance(error, MeterizeError) else PartError.of(error):
+        case MeterizeError() as known:
+            return _show(known, as_json=as_json)
     match error:
-        case MeterizeError():
-            return _show(error, as_json=as_json)
         case click.exceptions.Exit():
             return error.exit_code
         case click.Abort():  # click's word for Ctrl-C

@@ -1,0 +1,1 @@
+"""The ledger: receives usage, keeps every use once, and answers who used what."""

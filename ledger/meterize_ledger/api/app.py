@@ -1,0 +1,74 @@
+"""The application: its routes, its errors, its numbers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from meterize_ledger.errors import LedgerError
+from meterize_ledger.store.database import Database
+
+from . import routes
+from .failure import on_defect, on_http_error, on_ledger_error
+from .metrics import Metrics
+from .rate import Buckets
+from .settings import Limits
+from .state import State
+
+ROUTES = (
+    Route("/api/v1/counters", routes.post_counters, methods=["POST"]),
+    Route("/api/v1/events", routes.post_events, methods=["POST"]),
+    Route("/api/v1/usage", routes.get_usage),
+    Route("/api/v1/losses", routes.get_losses),
+    Route("/api/v1/chains", routes.get_chains),
+    Route("/api/v1/export", routes.get_export),
+    Route("/api/v1/health", routes.get_health),
+    Route("/api/v1/openapi.json", routes.get_openapi),
+    Route("/metrics", routes.get_metrics),
+)
+PATHS = frozenset(route.path for route in ROUTES)
+
+
+def make_app(database: Database, limits: Limits | None = None) -> Starlette:
+    """The ledger as an ASGI application. The database stays its caller's to close."""
+    limits = limits or Limits()
+    state = State(database=database, limits=limits, buckets=Buckets(limits), metrics=Metrics())
+    app = Starlette(
+        routes=ROUTES,
+        middleware=[Middleware(Measured, metrics=state.metrics)],
+        exception_handlers={LedgerError: on_ledger_error, HTTPException: on_http_error, Exception: on_defect},
+    )
+    app.state.meterize = state
+    return app
+
+
+class Measured:
+    """Counts and times requests."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app, self._metrics = app, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        path = scope["path"] if scope["path"] in PATHS else "other"
+        began = time.perf_counter()
+        with self._metrics.under_way.track_inprogress():
+            await self._app(scope, receive, self._counted(send, path))
+        self._metrics.seconds.labels(path).observe(time.perf_counter() - began)
+
+    def _counted(self, send: Send, path: str) -> Callable[[Message], Awaitable[None]]:
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._metrics.requests.labels(path, str(message["status"])).inc()
+            await send(message)
+
+        return counted

@@ -1,0 +1,74 @@
+"""``meterize ledger prove``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from meterize_ledger.errors import Refused
+from meterize_ledger.proof import Chain, read_rows
+from meterize_ledger.proof import prove as follow
+
+from . import output
+
+FINDINGS = 1
+SHOWN = 20
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--end", "ends", multiple=True, metavar="SOURCE:SEQ:LINK", help="A link that was seen earlier, say on an invoice."
+)
+@output.json_option
+def prove(file: Path, ends: tuple[str, ...], as_json: bool) -> int:
+    """Check an export, with nothing but the file: that no record was removed, added or changed, and no use counted twice.
+
+    Needs no ledger, no network, and none of the packages that the ledger needs. Exit code 1 where something is wrong.
+
+    \b
+    Example:
+      meterize ledger prove november.csv --end web-1:1042:9f86d0…
+    """
+    proof = follow(read_rows(file), dict(map(_end, ends)))
+    if as_json:
+        output.print_json({"holds": proof.holds, "chains": [_as_mapping(chain) for chain in proof.chains]})
+    else:
+        _show(proof.chains)
+    return 0 if proof.holds else FINDINGS
+
+
+def _end(text: str) -> tuple[str, tuple[int, str]]:
+    parts = text.rsplit(":", 2)
+    if len(parts) != 3 or not parts[1].isdecimal():
+        raise Refused(f"{text!r} is not SOURCE:SEQ:LINK", slug="bad-end", hint="As `meterize ledger export` prints it.")
+    return parts[0], (int(parts[1]), parts[2])
+
+
+def _as_mapping(chain: Chain) -> dict[str, object]:
+    return {
+        "source": chain.source,
+        "seq": chain.seq,
+        "link": chain.link,
+        "shown": chain.shown,
+        "hidden": chain.hidden,
+        "uses": chain.uses,
+        "problems": chain.problems,
+    }
+
+
+def _show(chains: tuple[Chain, ...]) -> None:
+    if not chains:
+        click.echo("There are no records in it.")
+        return
+    rows = [
+        (output.printable(c.source), str(c.seq), str(c.shown), str(c.uses), "BROKEN" if c.problems else "whole", c.link)
+        for c in chains
+    ]
+    output.print_table(("source", "records", "shown", "uses", "chain", "end"), rows)
+    for chain in chains:
+        for problem in chain.problems[:SHOWN]:
+            output.say(output.printable(f"{chain.source}: {problem}"))
+        if len(chain.problems) > SHOWN:
+            output.say(f"{output.printable(chain.source)}: and {len(chain.problems) - SHOWN} more (--json shows all)")

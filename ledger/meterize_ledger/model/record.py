@@ -1,0 +1,76 @@
+"""The usage record, which is never changed, and the chain that shows that it was not."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Final, Literal
+
+from msgspec import Struct
+from msgspec.json import Encoder
+
+Kind = Literal["use", "event", "correction"]
+START: Final = bytes(32)
+"""The link before a source's first record."""
+
+
+class Record(Struct, frozen=True, kw_only=True, gc=False):
+    """One record; its fields stand in the order in which they are hashed, which is the alphabet's."""
+
+    amends: str | None = None
+    asked_by: str | None = None
+    data: str | None = None
+    feature: str
+    hook: str | None = None
+    host: str | None = None
+    id: str
+    kind: Kind
+    marks: str | None = None
+    origin: str
+    package: str | None = None
+    policy: str | None = None
+    received: str
+    salt: str
+    seq: int
+    source: str
+    subject: str | None = None
+    time: str
+    uses: int
+    why: str | None = None
+
+
+class Link(Struct, frozen=True, kw_only=True):
+    """A place in a source's chain: how many records there are, and the last one's link."""
+
+    source: str
+    seq: int
+    link: str
+
+
+canonical = Encoder().encode
+"""Canonical JSON (RFC 8785 for what a record holds: texts, whole numbers and null, keys in order, no spaces, UTF-8)."""
+
+
+def leaf(record: Record) -> bytes:
+    """What stands for a record in the chain: SHA-256 of its canonical JSON. Its salt keeps it from being guessed."""
+    return sha256(canonical(record)).digest()
+
+
+def follow(link: bytes, leaf: bytes) -> bytes:
+    """The link after a record: SHA-256 of the link before and the record's leaf."""
+    return sha256(link + leaf).digest()
+
+
+def identity(origin: str, name: str) -> bytes:
+    """What makes an event's or correction's record the same one: its origin and its id, in 16 bytes."""
+    return sha256(f"{origin}\0{name}".encode()).digest()[:16]
+
+
+def use_key(counter: bytes, total: int) -> bytes:
+    """What makes a use's record the same one: its counter and where it ends, in 24 bytes."""
+    return counter + total.to_bytes(8)
+
+
+def use_id(incarnation: str, hook: str, subject: str | None, first: int, last: int) -> str:
+    """``incarnation:hook:subject:from-to``; a colon in a hook's id is written ``%3A``, so that the parts can be told apart."""
+    plain = hook.replace("%", "%25").replace(":", "%3A") if ":" in hook else hook
+    return f"{incarnation}:{plain}:{subject or ''}:{first}-{last}"

@@ -1,0 +1,57 @@
+"""Exports: the records of a ledger as rows that can be proved; what a reader may not see is there as its leaf alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from msgspec.structs import asdict
+
+from meterize_ledger.model.record import Link, leaf
+from meterize_ledger.model.time import micros
+from meterize_ledger.store.database import Database
+from meterize_ledger.store.reading import Whole, walk_chain
+from meterize_ledger.store.sources import chain_ends
+
+Cell = str | int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which records are shown whole: of one subject (or all), of one source (or all), between two moments (or all)."""
+
+    subject: str | None = None
+    source: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+
+    def shows(self, whole: Whole) -> bool:
+        """Whether a record is one of them."""
+        return (
+            (self.subject is None or self.subject == whole.record.subject)
+            and (self.start is None or whole.time >= micros(self.start))
+            and (self.end is None or whole.time < micros(self.end))
+        )
+
+
+def ends(database: Database) -> list[Link]:
+    """The end of every chain: what one writes down, to hold the ledger to it later."""
+    with database.reading() as connection:
+        return chain_ends(connection)
+
+
+def export_rows(database: Database, selection: Selection) -> Iterator[Mapping[str, Cell]]:
+    """All chains as rows of one state of the ledger, from the first record on. Sources that show none are left out."""
+    with database.reading() as connection:
+        for end in chain_ends(connection):
+            if selection.source not in (None, end.source):
+                continue
+            if selection.subject is not None and not any(map(selection.shows, walk_chain(connection, end.source))):
+                continue
+            for whole in walk_chain(connection, end.source):
+                proof = {"leaf": leaf(whole.record).hex(), "link": whole.link.hex()}
+                if selection.shows(whole):
+                    yield {**asdict(whole.record), **proof}
+                else:
+                    yield {"source": end.source, "seq": whole.record.seq, **proof}

@@ -1,0 +1,145 @@
+"""A ledger's database: opened by a path or a URL, read from, and written to in transactions that wait, end or say why not."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+from meterize_ledger.errors import Refused
+
+from .failure import is_passing, told
+
+Result = TypeVar("Result")
+ATTEMPTS: Final = 4
+"""How often a transaction is tried that another one got in the way of (a deadlock, a row that both added)."""
+PATIENCE: Final = 5.0
+"""How long a transaction waits for others, in seconds, before it says that the ledger is busy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """The two ways in: many readers, and one writer at a time on SQLite, ``writers`` of them on PostgreSQL."""
+
+    url: URL
+    reader: Engine
+    writer: Engine
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether it is a file of SQLite."""
+        return self.url.get_backend_name() == "sqlite"
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that sees one state of the ledger and changes nothing."""
+        with told(), self.reader.connect() as connection:
+            yield connection
+
+    def write(self, work: Callable[[Connection], Result]) -> Result:
+        """The work's result, once it is durable. It is tried again where another transaction got in its way.
+
+        Raises what the work raises, and Unavailable: nothing of it is recorded then, unless the database broke while it
+        confirmed, after which the same work, done again, finds that it was done.
+        """
+        for attempt in range(ATTEMPTS):
+            try:
+                with self.writer.begin() as connection:
+                    return work(connection)
+            except Exception as error:
+                if attempt + 1 < ATTEMPTS and is_passing(error):
+                    continue
+                with told():
+                    raise
+        raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self.reader.dispose()
+        self.writer.dispose()
+
+
+def default_path() -> Path:
+    """Where the ledger is if nobody says: under the XDG state folder."""
+    state = os.environ.get("XDG_STATE_HOME", "")
+    base = Path(state) if state.startswith("/") else Path.home() / ".local" / "state"
+    return base / "meterize" / "ledger.db"
+
+
+def open_database(place: str | Path | None = None, *, writers: int = 4, patience: float = PATIENCE) -> Database:
+    """The database at a path (SQLite, made where it is missing) or a URL (``postgresql://…``); its schema is not looked at."""
+    url = _url(default_path() if place is None else place)
+    if url.get_backend_name() == "sqlite":
+        _make_file(url)
+        return Database(url=url, reader=_sqlite(url, patience), writer=_sqlite(url, patience, writing=True))
+    options: dict[str, Any] = {
+        "pool_pre_ping": True,
+        "pool_timeout": patience,
+        "connect_args": {
+            "connect_timeout": max(2, round(patience)),
+            "options": f"-c lock_timeout={patience * 1000:.0f} -c statement_timeout=120000 -c synchronous_commit=on",
+        },
+    }
+    reader = create_engine(url, pool_size=writers, max_overflow=writers, isolation_level="REPEATABLE READ", **options)
+    writer = create_engine(url, pool_size=writers, max_overflow=0, **options)
+    return Database(url=url, reader=reader, writer=writer)
+
+
+def _url(place: str | Path) -> URL:
+    text = str(place)
+    if "://" not in text:
+        return URL.create("sqlite+pysqlite", database=str(Path(text).expanduser().absolute()))
+    try:
+        url = make_url(text)
+        backend = url.get_backend_name()
+    except (ArgumentError, NoSuchModuleError, ValueError):
+        backend = ""
+    if backend in ("postgresql", "postgres"):
+        return url.set(drivername="postgresql+psycopg")
+    if backend == "sqlite" and url.database and url.database != ":memory:":
+        return URL.create("sqlite+pysqlite", database=str(Path(url.database).absolute()))
+    raise Refused(
+        "the ledger's database is neither a file nor the URL of a PostgreSQL database",
+        slug="database-url",
+        hint="Give a path (SQLite), or postgresql://USER:PASSWORD@HOST:PORT/NAME.",
+    )
+
+
+def _make_file(url: URL) -> None:
+    """The file, its owner's alone, where there is none. (SQLite gives its other files the same permissions.)"""
+    path = Path(url.database or "")
+    with told():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+
+def _sqlite(url: URL, patience: float, *, writing: bool = False) -> Engine:
+    engine = create_engine(
+        url,
+        pool_size=1 if writing else 4,
+        max_overflow=0 if writing else 12,
+        pool_timeout=patience,
+        connect_args={"timeout": patience, "check_same_thread": False, "cached_statements": 512},
+    )
+
+    def connected(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None  # transactions begin below, and when they are told to
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-65536", "temp_store=MEMORY"):
+            connection.execute(f"PRAGMA {pragma}").fetchall()
+        if not writing:
+            connection.execute("PRAGMA query_only=ON")
+
+    def begun(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    event.listen(engine, "connect", connected)
+    event.listen(engine, "begin", begun)
+    return engine

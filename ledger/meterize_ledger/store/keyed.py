@@ -1,0 +1,65 @@
+"""Rows that are found by a 16-byte key, many at a time, and added where they are missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any, Final
+
+from sqlalchemy import Connection, Executable, Table
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import psycopg
+
+CHUNK: Final = 1000
+SIZES: Final = (1, 10, 100, CHUNK)
+"""Keys in one statement."""
+
+
+def key_of(*texts: str | None) -> bytes:
+    """16 bytes that stand for these texts: SHA-256 over each one's length and characters, None apart from the empty text."""
+    whole = "".join(["-" if text is None else f"{len(text)}:{text}" for text in texts])
+    return sha256(whole.encode()).digest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """A query for rows by their keys: its condition is ``column.in_(bindparam("keys", expanding=True))``.
+
+    It is made into SQL once: for PostgreSQL with one list, for SQLite with a few numbers of places, the last key in those left.
+    """
+
+    statement: Executable
+    _texts: dict[int, str] = field(default_factory=dict)
+
+    def __call__(self, connection: Connection, keys: Iterable[bytes] | Iterable[str]) -> Iterator[Any]:
+        """The rows, CHUNK keys at a time."""
+        wanted: list[Any] = list(keys)
+        is_sqlite = connection.dialect.name == "sqlite"
+        for at in range(0, len(wanted), CHUNK):
+            chunk = wanted[at : at + CHUNK]
+            if is_sqlite:
+                places = next(size for size in SIZES if size >= len(chunk))
+                values: tuple[Any, ...] = (*chunk, *chunk[-1:] * (places - len(chunk)))
+            else:
+                places, values = 0, (chunk,)
+            text = self._texts.get(places) or self._texts.setdefault(places, self._compiled(places))
+            yield from connection.exec_driver_sql(text, values).all()
+
+    def _compiled(self, places: int) -> str:
+        dialect = sqlite.dialect() if places else psycopg.dialect(paramstyle="format")  # type: ignore[no-untyped-call]
+        text = str(self.statement.compile(dialect=dialect))  # type: ignore[attr-defined]
+        given = f"IN ({', '.join('?' * places)})" if places else "= ANY (%s)"
+        before, found, after = text.partition("IN (__[POSTCOMPILE_keys])")
+        if not found:
+            raise AssertionError(f"no keys in {text}")
+        return before + given + after
+
+
+def add_missing(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Add those rows whose key is not there yet, in the order of their keys: then two that add the same wait, in no circle."""
+    if not rows:
+        return
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(table).on_conflict_do_nothing()
+    connection.execute(statement, sorted(rows, key=lambda row: bytes(row["key"])))
