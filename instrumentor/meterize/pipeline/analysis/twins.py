@@ -10,8 +10,6 @@ from typing import Final
 from meterize.cpython.instructions import decode
 from meterize.model.flow import Block, ControlFlowGraph
 from meterize.model.plan import HookPoint
-from meterize.pipeline.explanation.coloured_source import source_lines
-from meterize.pipeline.explanation.drawn_flow import line_at
 from meterize.pipeline.graphs import Graphs
 
 _LONGEST: Final = 60
@@ -42,6 +40,10 @@ def _which(twins: Sequence[HookPoint], graphs: Graphs) -> list[str]:
 
 
 def _part(point: HookPoint, graph: ControlFlowGraph, graphs: Graphs) -> str:
+    # Few plans have twins, and every analyze would load these.
+    from meterize.pipeline.explanation.coloured_source import source_lines
+    from meterize.pipeline.explanation.drawn_flow import line_at
+
     code = graphs.code.codes(point.code.file)[point.code]
     _, part = line_at(graph, code, source_lines(graphs.code, point.code.file), point.offset, point.line)
     return part if len(part) <= _LONGEST else f"{part[:_LONGEST]} …"
