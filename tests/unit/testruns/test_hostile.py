@@ -58,7 +58,9 @@ def test_what_suites_do_to_the_interpreter(suite, read_tests):
 
 def test_warnings_are_errors_from_the_start(suite, read_tests):
     suite.write(test_shop="import shop\ndef test_net(): shop.net(1)\n")
-    record = suite.collect("python -W error -X dev -bb -m pytest -q -W error test_shop.py", PYTHONWARNDEFAULTENCODING="1")
+    # What other plugins of this environment warn of is theirs.
+    alone = {"PYTHONWARNDEFAULTENCODING": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    record = suite.collect("python -W error -X dev -bb -m pytest -q -W error test_shop.py", **alone)
     assert read_tests(record) == {"test_shop.py::test_net": {"net"}}
 
 
