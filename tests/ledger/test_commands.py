@@ -98,6 +98,23 @@ def test_tokens_are_listed_and_revoked(place):
     assert made["token"] not in json.dumps(listed)
 
 
+def test_a_token_goes_to_a_file_of_its_own(place, tmp_path: Path):
+    file = tmp_path / "web.token"
+    made = command("token", "add", "--source", "web", "--to", str(file), database=place)
+    assert "token" not in made
+    assert file.stat().st_mode & 0o777 == 0o600
+    text = file.read_text()
+    assert text.split("_")[1] == made["id"]
+    assert (
+        command("token", "add", "--source", "web", "--to", str(file), database=place, code=4)["error"]["slug"] == "token-file"
+    )
+    assert file.read_text() == text
+    other = tmp_path / "other.token"
+    refused = command("token", "add", "--source", "\n", "--to", str(other), database=place, code=2)
+    assert (refused["error"]["slug"], other.exists()) == ("bad-name", False)
+    assert len(command("token", "list", database=place)["tokens"]) == 1
+
+
 def test_a_file_is_imported_once(place, tmp_path: Path):
     file = tmp_path / "old.csv"
     file.write_text(

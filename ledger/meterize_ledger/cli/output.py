@@ -15,8 +15,8 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print the re
 database_option = click.option(
     "--database",
     metavar="PATH|URL",
-    envvar="METERIZE_LEDGER",
-    help="A SQLite file, or postgresql://…  [default: $METERIZE_LEDGER, else ledger.db under the XDG state folder]",
+    envvar="METERIZE_DATABASE",
+    help="A SQLite file, or postgresql://…  [default: $METERIZE_DATABASE, else ledger.db under the XDG state folder]",
 )
 
 

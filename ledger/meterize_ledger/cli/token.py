@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 import click
 
-from meterize_ledger.errors import Refused
+from meterize_ledger.errors import Refused, Unavailable
 from meterize_ledger.model.time import spelled
 from meterize_ledger.model.token import SCOPES, Grant, Scope
 from meterize_ledger.service import access
@@ -19,7 +24,7 @@ def token() -> None:
 
     \b
     Example:
-      meterize ledger token add --source web-1
+      meterize ledger token add --source web-1 --to web-1.token
       meterize ledger token add --reader ada --subject ada
     """
 
@@ -32,26 +37,70 @@ def token() -> None:
 @click.option(
     "--scope", "scopes", multiple=True, type=click.Choice(SCOPES[1:]), help="What the reader may do.  [default: both]"
 )
+@click.option(
+    "--to",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write it to a new file that its owner alone may read, instead of showing it.",
+)
 @output.json_option
 def add(
-    database: str | None, source: str | None, reader: str | None, subject: str | None, scopes: tuple[Scope, ...], as_json: bool
+    database: str | None,
+    source: str | None,
+    reader: str | None,
+    subject: str | None,
+    scopes: tuple[Scope, ...],
+    file: Path | None,
+    as_json: bool,
 ) -> None:
     """Make a token, and print it. It cannot be shown again."""
+    _check(source, reader, subject, scopes)
+    with _kept(file) as descriptor:
+        opened = open_ledger(database)
+        if source is not None:
+            grant, text = access.make_source_token(opened, source)
+        else:
+            grant, text = access.make_reader_token(opened, str(reader), scopes=scopes or SCOPES[1:], subject=subject)
+        if descriptor is not None:
+            os.write(descriptor, f"{text}\n".encode())
+    if as_json:
+        output.print_json({**_as_mapping(grant), **({"token": text} if file is None else {"file": str(file)})})
+    elif file is None:
+        click.echo(text)
+    else:
+        output.say(f"The token {grant.id} of {output.printable(grant.name)} is in {file}.")
+
+
+def _check(source: str | None, reader: str | None, subject: str | None, scopes: tuple[Scope, ...]) -> None:
     if (source is None) == (reader is None) or (source is not None and (subject is not None or scopes)):
         raise Refused(
             "a token is a source's or a reader's, and only a reader's has a subject and scopes",
             slug="token-of-whom",
             hint="meterize ledger token add --source NAME, or --reader NAME [--subject NAME] [--scope read]",
         )
-    opened = open_ledger(database)
-    if source is not None:
-        grant, text = access.make_source_token(opened, source)
-    else:
-        grant, text = access.make_reader_token(opened, str(reader), scopes=scopes or SCOPES[1:], subject=subject)
-    if as_json:
-        output.print_json({**_as_mapping(grant), "token": text})
-    else:
-        click.echo(text)
+
+
+@contextmanager
+def _kept(file: Path | None) -> Iterator[int | None]:
+    """A descriptor of the new file, which is there before the token and goes again if there is none. Raises Unavailable."""
+    if file is None:
+        yield None
+        return
+    descriptor = None
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        yield descriptor
+    except BaseException as error:
+        if descriptor is not None:
+            file.unlink()
+        if not isinstance(error, OSError):
+            raise
+        raise Unavailable(
+            f"{file} cannot be written: {error.strerror}", slug="token-file", hint="Name a file that is not there yet."
+        ) from error
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 @token.command(name="list")
