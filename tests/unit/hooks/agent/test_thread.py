@@ -186,3 +186,34 @@ def test_starting_it_imports_little_into_the_application():
         "dataclasses",
         "argparse",
     }
+
+
+def test_under_gevent(run, ledger):
+    """Its thread is a greenlet there, whose waiting lets the application's go on."""
+    pytest.importorskip("gevent")
+    ran = run("""
+        agent.finish()
+        from gevent import monkey; monkey.patch_all()
+        import gevent
+        for name in [name for name in sys.modules if name.startswith("meterize_hooks")]:
+            del sys.modules[name]
+        from meterize_hooks.agent.thread import AgentThread
+        agent = AgentThread(os.environ, process.incarnation)
+        agent.start()
+        turns = []
+        def work():
+            for _ in range(20):
+                process.use()
+                turns.append(1)
+                gevent.sleep(0.05)
+        gevent.joinall([gevent.spawn(work) for _ in range(3)])
+        child = os.fork()
+        if not child:
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        agent.finish()
+        assert len(turns) == 60
+        assert threads() <= 2, "gevent's own"
+    """)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ledger.total == 60
