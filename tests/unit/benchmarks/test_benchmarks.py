@@ -21,6 +21,7 @@ ROWS = {
     ],
     "analyze": [["greenhouse"]],
     "instrument": [["1 of 2", "1 of 20", "2 of 20"]],
+    "policies": [["every", "first=999999999", "once", "once-per-subject", "once-per-window=1d"]],
     "imports": [["unmetered", "1 of 100 modules hooked, once"], ["import meterize_hooks"]],
 }
 
