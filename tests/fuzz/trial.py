@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import contextlib
 import faulthandler
+import gc
 import io
 import os
 import pickle
@@ -36,6 +37,7 @@ LONGEST_TEXT, LONGEST_OUTPUT, MOST_EVENTS = 400, 20_000, 30_000
 SECONDS = 2.0
 """CPU time of the untouched program; hooked ones have four times that."""
 MEMORY = 1 << 30
+OTHER_PLACES = 6
 LINES_REPEAT_ABOVE = 1900 if sys.version_info[:2] == (3, 13) else 1 << 30
 """Units from which on 3.13 reports a line once more where an exception enters a handler, in any code, hooked or not
 (Python/instrumentation.c, COMPUTED_LINE_LINENO_CHANGE)."""
@@ -129,7 +131,11 @@ def _names(code: types.CodeType) -> dict[str, object]:
 
 
 def observe(code: types.CodeType, *, trace: bool) -> Seen:
-    """Run a program and its cases."""
+    """Run a program and its cases.
+
+    What is garbage before ends before: an asynchronous generator that is let go closes itself, which a tracer sees.
+    """
+    gc.collect()
     seen, output = Seen(), io.StringIO()
 
     def tracer(frame: types.FrameType, event: str, _: object) -> object:
@@ -143,6 +149,7 @@ def observe(code: types.CodeType, *, trace: bool) -> Seen:
     namespace = _names(code)
     with contextlib.redirect_stdout(output), warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        gc.disable()
         if trace:
             sys.settrace(tracer)
         try:
@@ -150,6 +157,7 @@ def observe(code: types.CodeType, *, trace: bool) -> Seen:
             seen.outcomes += [_outcome(case) for _ in range(2) for case in namespace.get("CASES", ())]
         finally:
             sys.settrace(None)
+            gc.enable()
     seen.output = ADDRESS.sub("", output.getvalue())[:LONGEST_OUTPUT]
     return seen
 
@@ -241,16 +249,30 @@ def _compare(code: types.CodeType, chance: random.Random, tell: Callable[[object
         seen = observe(load_pyc(dump_pyc(hooked[policy], b"")), trace=events is not None)
         finding = _difference(expected, seen, events=None if _longest(hooked[policy]) > LINES_REPEAT_ABOVE else events)
         if finding:
-            tell(Verdict(kind="different", finding=f"{policy.value}, {way}: {finding}"))
+            unlike = _is_unlike_itself(code, expected, traced=events is not None)
+            kind, finding = ("skipped", "unlike itself") if unlike else ("different", f"{policy.value}, {way}: {finding}")
+            tell(Verdict(kind=kind, finding=finding))
             return
     counts = builtins.__meterize__.snapshot() if hasattr(builtins, "__meterize__") else {}
     tell(Verdict(kind="same", hooks=sum(map(len, requests.values())), fired=sum(map(bool, counts.values()))))
+
+
+def _is_unlike_itself(code: types.CodeType, expected: Seen, *, traced: bool) -> bool:
+    """Whether the untouched program differs where objects lie elsewhere: some count the digits of an address."""
+    ballast = []
+    for number in range(1, OTHER_PLACES + 1):
+        ballast.append([bytearray(size) for size in range(0, 600, 8) for _ in range(number)])
+        _limit(SECONDS)
+        if _difference(expected, observe(code, trace=traced), events="all" if traced else None):
+            return True
+    return False
 
 
 def _child(code: types.CodeType, seed: int, pipe: int) -> None:
     faulthandler.disable()  # a crash is told by how the process ends
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, resource.RLIM_INFINITY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    gc.freeze()  # what was there before the program is not looked through each time
     with open(pipe, "wb", closefd=False) as channel:
 
         def tell(what: object) -> None:
