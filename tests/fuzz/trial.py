@@ -221,11 +221,11 @@ def _compare(code: types.CodeType, chance: random.Random, tell: Callable[[object
     _limit(SECONDS)
     traced, plain = observe(code, trace=True), observe(code, trace=False)
     again = observe(code, trace=False)
+    if "RecursionError" in repr((plain.outcomes, again.outcomes)):
+        tell(Verdict(kind="skipped", finding="recursion"))
+        return
     if (plain.outcomes, plain.output) != (again.outcomes, again.output):
         tell(Verdict(kind="skipped", finding="unlike itself"))
-        return
-    if "RecursionError" in repr(plain.outcomes):
-        tell(Verdict(kind="skipped", finding="recursion"))
         return
     tell("untouched")
     requests = {policy: choose_requests(code, policy, chance) for policy in (Policy.EVERY, Policy.ONCE)}
