@@ -19,6 +19,7 @@ import warnings
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tests.fuzz import company
 
@@ -37,6 +38,7 @@ LONGEST_TEXT, LONGEST_OUTPUT, MOST_EVENTS = 400, 20_000, 30_000
 SECONDS = 2.0
 """CPU time of the untouched program; hooked ones have four times that."""
 MEMORY = 1 << 30
+"""What a program may take."""
 OTHER_PLACES = 6
 LINES_REPEAT_ABOVE = 1900 if sys.version_info[:2] == (3, 13) else 1 << 30
 """Units from which on 3.13 reports a line once more where an exception enters a handler, in any code, hooked or not
@@ -268,9 +270,14 @@ def _is_unlike_itself(code: types.CodeType, expected: Seen, *, traced: bool) -> 
     return False
 
 
+def _address_space() -> int:
+    """Bytes that this process has: a parent with much in it (pytest's plugins) leaves its child as much room as any other."""
+    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+
+
 def _child(code: types.CodeType, seed: int, pipe: int) -> None:
     faulthandler.disable()  # a crash is told by how the process ends
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, resource.RLIM_INFINITY))
+    resource.setrlimit(resource.RLIMIT_AS, (_address_space() + MEMORY, resource.RLIM_INFINITY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     gc.freeze()  # what was there before the program is not looked through each time
     with open(pipe, "wb", closefd=False) as channel:
