@@ -1,8 +1,9 @@
-"""A web service in a process of its own, that never outlives the demo, and requests to it."""
+"""Programs that go on beside the demo and never outlive it, those that answer on a port, and requests to them."""
 
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 import subprocess
 import time
@@ -25,13 +26,20 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(words: Sequence[str], port: int, *, cwd: Path, variables: Mapping[str, str]) -> Iterator[None]:
-    """The service, answering on the port for the length of the block."""
+def running(
+    words: Sequence[str], port: int | None = None, *, cwd: Path, variables: Mapping[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The program for the length of the block; if it has a port, answering there when the block begins."""
     with LOG.open("a", encoding="utf-8") as log:
-        process = subprocess.Popen(words, cwd=cwd, env=dict(variables), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        # subprocess looks a program up on this process's own path, not on that of the variables.
+        program = shutil.which(words[0], path=variables.get("PATH")) or str(cwd / words[0])
+        process = subprocess.Popen(
+            [program, *words[1:]], cwd=cwd, env=dict(variables), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
     try:
-        wait_until_it_listens(process, port)
-        yield
+        if port is not None:
+            wait_until_it_listens(process, port)
+        yield process
     finally:
         stop(process)
 

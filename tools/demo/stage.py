@@ -23,7 +23,7 @@ class DemoError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """Commands run in `folder`, where `tool/bin/meterize` is on the path and usage goes to `spool`."""
+    """Commands run in `folder`; `tool/bin/meterize` is on the path, usage goes to `spool`, the ledger is `usage.db`."""
 
     folder: Path
     variables: Mapping[str, str]
@@ -49,25 +49,28 @@ class Stage:
         for plan in self.folder.glob("*.plan.toml"):
             plan.unlink()
 
-    def uses(self) -> dict[tuple[str, str | None], int]:
-        """What `meterize usage` has counted so far: uses by feature and subject."""
+    def uses(self, *where: str) -> dict[tuple[str, str | None], int]:
+        """What `meterize usage` tells: uses by feature and subject."""
         counted: dict[tuple[str, str | None], int] = {}
-        for row in self.ask("meterize", "usage", "--json")["uses"]:
+        for row in self.ask("meterize", "usage", "--json", *where)["uses"]:
             key = (row["feature"], row["subject"])
             counted[key] = counted.get(key, 0) + row["uses"]
         return counted
 
 
 def open_stage() -> Stage:
-    """A stage with an empty spool. The tool's environment is made apart."""
+    """A stage with an empty spool and no ledger. The tool's environment is made apart."""
     FOLDER.mkdir(exist_ok=True)
     LOG.unlink(missing_ok=True)
+    for file in (*FOLDER.glob("*.token"), *FOLDER.glob("usage.*")):
+        file.unlink()
     spool = FOLDER / "spool"
     for file in sorted(spool.rglob("*"), reverse=True):
         file.rmdir() if file.is_dir() else file.unlink()
     variables = clean_variables()
     variables["PATH"] = f"{FOLDER / 'tool' / 'bin'}:{variables.get('PATH', '')}"
     variables["METERIZE_SPOOL"] = str(spool)
+    variables["METERIZE_DATABASE"] = str(FOLDER / "usage.db")
     if not sys.stdout.isatty():
         variables["COLUMNS"] = str(screen.WIDTH)
     return Stage(folder=FOLDER, variables=variables)
@@ -75,13 +78,15 @@ def open_stage() -> Stage:
 
 def make_tool_environment() -> None:
     """The operator's environment: meterize with its dependencies, built from this clone, and nothing of the target."""
-    python = make_environment(FOLDER / "tool", pyproject()["project"]["dependencies"], log=LOG)
+    project = pyproject()["project"]
+    needs = [*project["dependencies"], *project["optional-dependencies"]["ledger"]]
+    python = make_environment(FOLDER / "tool", needs, log=LOG)
     refresh(FOLDER / "tool", tool_sources(), lambda: install(python, ["--no-deps", "--force-reinstall", str(ROOT)], log=LOG))
 
 
 def tool_sources() -> str:
     """A digest of all that goes into the wheel."""
-    files = [file for folder in ("instrumentor", "hooks") for file in (ROOT / folder).rglob("*") if file.is_file()]
+    files = [file for folder in ("instrumentor", "hooks", "ledger") for file in (ROOT / folder).rglob("*") if file.is_file()]
     return digest_files([file for file in files if "__pycache__" not in file.parts] + [ROOT / "pyproject.toml"])
 
 

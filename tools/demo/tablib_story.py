@@ -1,4 +1,4 @@
-"""tablib's XLSX export, metered in a service that two tenants use: found, hooked, counted, verified and taken out again."""
+"""tablib's XLSX export in a service that two tenants use: found, hooked, counted, delivered, proved and taken out again."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 
 from tools.demo import screen, service
+from tools.demo.delivery import READER, delivering, wait_until_delivered
 from tools.demo.snapshot import Snapshot, differences, digest, take_snapshot
 from tools.demo.stage import FOLDER, LOG, DemoError, Stage, expect, make_tool_environment, refresh
 from tools.environments import ROOT, digest_files, install, make_environment, run_quietly
@@ -35,6 +36,7 @@ REPORTS = {
     "acme": {"orders.xlsx": 4, "months.xlsx": 1, "customers.csv": 2},
     "globex": {"orders.xlsx": 2, "orders.csv": 5, "customers.json": 3},
 }
+USES = {(FEATURE, tenant): sum(n for name, n in asked.items() if name.endswith(".xlsx")) for tenant, asked in REPORTS.items()}
 CUSTOMERS = ("Ada", "Grace", "Lin", "Ada", "Mary", "Grace", "Ada")
 
 
@@ -88,25 +90,32 @@ def tell(stage: Stage) -> None:
     metered = take_snapshot(site)
     check_changes(before, metered)
 
-    screen.head("3  Run the service: it has never heard of meterize")
-    use_service(stage)
+    screen.head("3  A ledger, and the agent that brings it what processes count")
+    with delivering(stage) as ledger:
+        screen.head("4  Run the service: it has never heard of meterize")
+        use_service(stage)
+        wait_until_delivered()
 
-    screen.head("4  Who used what")
-    stage.show("meterize", "usage")
-    counted = stage.uses()
-    wanted = {
-        (FEATURE, tenant): sum(n for name, n in asked.items() if name.endswith(".xlsx")) for tenant, asked in REPORTS.items()
-    }
-    expect("uses by tenant", counted, wanted)
-    screen.agree("exactly the XLSX reports, by tenant; CSV and JSON cost nothing")
+        asked = ("--ledger", ledger, "--token-file", READER, "--by", "feature,subject")
+        show_bill(stage, asked)
 
-    screen.head("5  Prove it: every test of the feature is counted, and no other")
-    stage.show(*meterize, "verify", PLAN)
-    expect("uses after verify", stage.uses(), wanted)
+        screen.head("6  Prove it: every test of the feature is counted, and no other")
+        stage.show(*meterize, "verify", PLAN)
+        expect("uses after verify", stage.uses(*asked), USES)
 
-    screen.head("6  Take it out again")
+    screen.head("7  Take it out again")
     stage.show(*meterize, "strip", "tablib")
     compare(before, metered, take_snapshot(site))
+
+
+def show_bill(stage: Stage, asked: tuple[str, ...]) -> None:
+    screen.head("5  Who used what")
+    stage.show("meterize", "usage", *asked)
+    expect("uses by tenant", stage.uses(*asked), USES)
+    screen.agree("exactly the XLSX reports, by tenant; CSV and JSON cost nothing, and the kill lost nothing")
+    stage.show("meterize", "ledger", "export", "usage.csv")
+    stage.show("meterize", "ledger", "prove", "usage.csv")
+    screen.agree("so can the customer, with that file alone: no use was added, changed or left out")
 
 
 def check_plan() -> None:
@@ -133,7 +142,7 @@ def use_service(stage: Stage) -> None:
     stage.show("cat", str((deploy / "metered.py").relative_to(ROOT)), cwd=ROOT)
     words = ["production/bin/uvicorn", "--app-dir", f"../{deploy.relative_to(ROOT)}", "--port", str(port), "metered:app"]
     screen.show_command(words, background=True)
-    with service.running(words, port, cwd=FOLDER, variables=stage.variables):
+    with service.running(words, port, cwd=FOLDER, variables=stage.variables) as process:
         for tenant, asked in REPORTS.items():
             take_orders(port, tenant)
             for name, times in asked.items():
@@ -141,6 +150,8 @@ def use_service(stage: Stage) -> None:
                     check_report(name, service.request(port, f"/reports/{name}", tenant))
             listed = ", ".join(f"{times} × {name}" for name, times in asked.items())
             print(f"  X-Tenant: {screen.paint(f'{tenant:<8}', screen.BOLD)} GET /reports/…  {listed}", flush=True)
+        screen.show_command(["kill", "-9", str(process.pid)])
+        process.kill()
 
 
 def take_orders(port: int, tenant: str) -> None:
