@@ -12,7 +12,9 @@ import click
 from meterize.model.running import Running
 
 
-class _Seconds(click.FloatRange):
+class Seconds(click.FloatRange):
+    """More than none."""
+
     name = "number of seconds"
 
     def __init__(self) -> None:
@@ -26,7 +28,7 @@ class _Seconds(click.FloatRange):
         return seconds
 
 
-timeout_option = click.option("--timeout", type=_Seconds(), metavar="SECONDS", help="End a suite that runs longer.")
+timeout_option = click.option("--timeout", type=Seconds(), metavar="SECONDS", help="End a suite that runs longer.")
 
 
 def running_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -62,14 +62,15 @@ def say(message: str) -> None:
     stderr().print(message, soft_wrap=True)
 
 
-def print_json(answer: Mapping[str, Any]) -> None:
+def print_json(answer: Mapping[str, Any], *, in_a_line: bool = False) -> None:
     """One JSON object to stdout, with the schema's version first; in plain ASCII where stdout cannot hold all characters."""
     whole = {"schema": SCHEMA, **answer}
-    text = json.dumps(whole, indent=2, ensure_ascii=False)
+    indent = None if in_a_line else 2
+    text = json.dumps(whole, indent=indent, ensure_ascii=False)
     try:
         text.encode(sys.stdout.encoding)
     except UnicodeEncodeError:
-        text = json.dumps(whole, indent=2)
+        text = json.dumps(whole, indent=indent)
     click.echo(text)
 
 
