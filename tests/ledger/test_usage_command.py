@@ -1,0 +1,383 @@
+"""`meterize usage` against the real ledger: the whole command, what it shows and what it answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from tests.ledger.made import as_json
+from tests.ledger.serving import ENVIRONMENT, Serving, command
+
+from meterize.cli.app import run
+
+NOVEMBER = ("--from", "2026-11-01", "--to", "2026-12-01", "--tz", "UTC")
+
+
+def event(name, time, uses=1, *, subject="ada", feature="xlsx", package="tablib"):
+    data = {"feature": feature, "value": uses, "package": package}
+    return {"specversion": "1.0", "id": name, "source": "shop", "type": "x", "subject": subject, "time": time, "data": data}
+
+
+EVENTS = [
+    event("1", "2026-11-02T10:00:00Z", 1000),
+    event("2", "2026-11-02T23:30:00Z", 200),
+    event("3", "2026-11-03T10:00:00Z", 30, subject="bob"),
+    event("4", "2026-11-04T10:00:00Z", 4, subject=None, feature="pdf"),
+    event("5", "2026-10-05T10:00:00Z", 100),
+    event("6", "2026-10-05T10:00:00Z", 60, subject="carol"),
+    # Clocks are put back in Berlin at 01:00 UTC: two hours are called two o'clock.
+    event("7", "2026-10-25T00:30:00Z", 2, feature="night"),
+    event("8", "2026-10-25T01:30:00Z", 3, feature="night"),
+    event("9", "2026-10-24T22:30:00Z", 5, feature="night"),
+]
+
+
+class Place:
+    """A ledger that serves, and files with tokens."""
+
+    def __init__(self, folder: Path) -> None:
+        self.database, self.folder = str(folder / "ledger.db"), folder
+        self.source = command("token", "add", "--source", "web", database=self.database)["token"]
+        self.reader = self.token_file("all", "--reader", "all")
+        self.ada = self.token_file("ada", "--reader", "ada", "--subject", "ada")
+        self.serving = Serving(self.database, rate=1e5)
+
+    def token_file(self, name: str, *words: str) -> Path:
+        file = self.folder / name
+        file.touch(mode=0o600)
+        file.write_text(command("token", "add", *words, database=self.database)["token"] + "\n")
+        return file
+
+    def send(self, *events: object) -> None:
+        kind = "application/cloudevents-batch+json"
+        answer = self.serving.client.post(
+            f"{self.serving.url}/api/v1/events",
+            content=json.dumps(events),
+            headers={"Authorization": f"Bearer {self.source}", "Content-Type": kind},
+        )
+        assert answer.status_code == 204, answer.text
+
+    def words(self, *words: str, token: Path | None = None) -> list[str]:
+        return ["usage", "--ledger", self.serving.url, "--token-file", str(token or self.reader), *words]
+
+
+def make_place(made: Path, folder: Path) -> Place:
+    shutil.copy(made, folder / "ledger.db")
+    return Place(folder)
+
+
+@pytest.fixture(scope="module")
+def full(made, tmp_path_factory):
+    """What the ledger of these tests holds does not change."""
+    place = make_place(made, tmp_path_factory.mktemp("full"))
+    place.send(*EVENTS)
+    body = as_json({})
+    body["reports"][0]["losses"] = [
+        {"reason": "no-room", "package": "tablib", "feature": "xlsx", "total": 7},
+        {"reason": "not-armed", "package": "tablib", "feature": "pdf", "hook": "tablib/pdf/1", "total": 2},
+    ]
+    assert place.serving.post("/api/v1/counters", body, place.source).status_code == 200
+    yield place
+    place.serving.kill()
+
+
+@pytest.fixture
+def place(made, tmp_path):
+    place = make_place(made, tmp_path)
+    yield place
+    place.serving.kill()
+
+
+@pytest.fixture
+def ask(full, capsys):
+    """The JSON answer to what is asked of the full ledger."""
+
+    def ask(*words, token=None, code=0):
+        assert run([*full.words(*words, token=token), "--json"]) == code
+        return json.loads(capsys.readouterr().out)
+
+    return ask
+
+
+def uses(found, *names):
+    return {tuple(row[name] for name in names): row["uses"] for row in found["uses"]}
+
+
+def test_by_package_feature_and_subject_unless_told_otherwise(full, ask):
+    found = ask(*NOVEMBER)
+    assert uses(found, *found["by"]) == {
+        ("tablib", "xlsx", "ada"): 1200,
+        ("tablib", "xlsx", "bob"): 30,
+        ("tablib", "pdf", None): 4,
+    }
+    assert (found["ledger"], found["spool"], found["total"]) == (full.serving.url, None, 1234)
+    assert found["period"] == {"from": "2026-11-01T00:00:00+00:00", "to": "2026-12-01T00:00:00+00:00", "tz": "UTC"}
+    assert found["previous"] == {"from": None, "to": None, "total": None}
+    assert found["unmetered"] == [
+        {"reason": "no-room", "package": "tablib", "feature": "xlsx", "hook": "", "count": 7},
+        {"reason": "not-armed", "package": "tablib", "feature": "pdf", "hook": "tablib/pdf/1", "count": 2},
+    ]
+
+
+def test_the_table(full, capsys):
+    assert run(full.words("--by", "subject", *NOVEMBER, "--feature", "xlsx")) == 0
+    said = capsys.readouterr()
+    assert said.out.splitlines()[0] == "Uses from 2026-11-01 00:00 to 2026-12-01 00:00, UTC"
+    assert [line.strip("│ ").split() for line in said.out.splitlines() if line.startswith("│")] == [
+        ["ada", "│", "1,200"],
+        ["bob", "│", "30"],
+        ["total", "│", "1,230"],
+    ]
+    assert said.err == "warning: not metered 7×: no-room tablib xlsx\n"
+
+
+def test_days_are_those_of_the_zone(ask):
+    by_day = ("--by", "day", "--from", "2026-11-01", "--to", "2026-12-01")
+    assert uses(ask(*by_day, "--tz", "UTC"), "at") == {("2026-11-02",): 1200, ("2026-11-03",): 30, ("2026-11-04",): 4}
+    assert uses(ask(*by_day, "--tz", "Asia/Kolkata"), "at") == {("2026-11-02",): 1000, ("2026-11-03",): 230, ("2026-11-04",): 4}
+
+
+def test_the_zone_of_the_machine_is_meant_where_none_is_named(ask, monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    assert ask()["period"]["tz"] == "Asia/Tokyo"
+
+
+def test_an_hour_that_comes_twice(full, ask, capsys):
+    hours = ("--by", "hour", "--from", "2026-10-25", "--to", "2026-10-26", "--tz", "Europe/Berlin", "--feature", "night")
+    found = ask(*hours)
+    assert uses(found, "at") == {
+        ("2026-10-25T00:00:00+02:00",): 5,
+        ("2026-10-25T02:00:00+02:00",): 2,
+        ("2026-10-25T02:00:00+01:00",): 3,
+    }
+    run(full.words(*hours))
+    shown = capsys.readouterr().out
+    assert "2026-10-25 02:00 +02:00" in shown
+    assert "2026-10-25 02:00 +01:00" in shown
+    # The day has 25 hours: what is compared is the day before, of 24.
+    assert ask("--by", "feature", *hours[2:], "--compare", "previous")["previous"]["from"] == "2026-10-24T00:00:00+02:00"
+
+
+def test_against_the_month_before(full, ask, capsys):
+    compare = ("--by", "subject", *NOVEMBER, "--feature", "xlsx", "--compare", "previous")
+    found = ask(*compare)
+    assert [(row["subject"], row["uses"], row["before"]) for row in found["uses"]] == [
+        ("ada", 1200, 100),
+        ("bob", 30, 0),
+        ("carol", 0, 60),
+    ]
+    assert found["previous"] == {"from": "2026-10-01T00:00:00+00:00", "to": "2026-11-01T00:00:00+00:00", "total": 160}
+    run(full.words(*compare))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == "before: from 2026-10-01 00:00 to 2026-11-01 00:00"
+    assert [line.replace("│", "").split() for line in lines if line.startswith("│")] == [
+        ["ada", "1,200", "100", "+1,100", "+1,100%"],
+        ["bob", "30", "0", "+30", "new"],
+        ["carol", "0", "60", "-60", "-100%"],
+        ["total", "1,230", "160", "+1,070", "+669%"],
+    ]
+
+
+def test_the_most_used_and_the_others(full, ask, capsys):
+    found = ask("--by", "subject", *NOVEMBER, "--top", "1")
+    assert uses(found, "subject") == {("ada",): 1200}
+    assert (found["others"], found["total"]) == (34, 1234)
+    run(full.words("--by", "subject", *NOVEMBER, "--top", "1"))
+    assert "│ others  │    34 │" in capsys.readouterr().out
+
+
+def test_only_some_features_and_subjects(ask):
+    several = ("--subject", "bob", "--subject", "ada", "--feature", "xlsx", "--feature", "pdf")
+    assert uses(ask("--by", "subject,feature", *NOVEMBER, *several), "subject", "feature") == {
+        ("ada", "xlsx"): 1200,
+        ("bob", "xlsx"): 30,
+    }
+    assert ask(*NOVEMBER, "--subject", "\udcff & = ?\n")["uses"] == []
+    assert [lost["feature"] for lost in ask(*NOVEMBER, "--feature", "pdf")["unmetered"]] == ["pdf"]
+
+
+def test_a_reader_of_one_subject(full, ask):
+    found = ask("--by", "subject", *NOVEMBER, token=full.ada)
+    assert (uses(found, "subject"), found["total"], found["unmetered"]) == ({("ada",): 1200}, 1200, [])
+    error = ask("--subject", "bob", token=full.ada, code=4)["error"]
+    assert error["slug"] == "subject-refused"
+
+
+def test_tokens_that_open_nothing(full, ask, tmp_path):
+    sources = tmp_path / "source"
+    sources.touch(mode=0o600)
+    sources.write_text(full.source)
+    error = ask(token=sources, code=4)["error"]
+    assert error["slug"] == "scope-missing"
+    assert "--reader" in error["hint"]
+    sources.write_text("mz_nobodys")
+    error = ask(token=sources, code=4)["error"]
+    assert error["slug"] == "token-refused"
+    assert "mz_nobodys" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("words", "slug", "says"),
+    [
+        (["--from", "1969-01-01"], "question-refused", "out of the ledger's time"),
+        (["--from", "2026-11-01T00:01"], "question-refused", "quarters of an hour"),
+        (["--from", "2026-11-02", "--to", "2026-11-01T00:00+00:00"], "question-refused", "begins before it ends"),
+        (["--by", "hour", "--from", "1980-01-01"], "question-refused", "units of time"),
+        (["--from", "2026-11-02", "--to", "2026-11-02"], "bad-period", "ends before it begins"),
+        (["--from", "2026-11-02T01:00Z", "--to", "2026-11-02T01:00+01:00"], "bad-period", "ends before it begins"),
+        (["--to", "soon"], "bad-period", "--to soon"),
+        (["--tz", "Europe/Berln"], "bad-time-zone", "Berln"),
+        (["--top", "0"], "usage", "--top"),
+        (["--top", "10001"], "usage", "--top"),
+        (["--by", "colour"], "usage", "--by"),
+        (["--by", "day,hour"], "usage", "--by"),
+        (["--by", "feature,feature"], "usage", "--by"),
+        (["--by", ""], "usage", "--by"),
+        (["--compare", "next"], "usage", "--compare"),
+        (["--every", "0"], "usage", "--every"),
+        (["--every", "nan"], "usage", "--every"),
+        (["--timeout", "0"], "usage", "--timeout"),
+        (["--spool", "."], "usage", "either --spool or --ledger"),
+    ],
+)
+def test_questions_that_mean_nothing(ask, words, slug, says):
+    error = ask(*words, code=2)["error"]
+    assert error["slug"] == slug
+    assert says in error["message"]
+    assert error["hint"]
+
+
+def test_where_variables_lead(full, ask, capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("METERIZE_LEDGER", f"{full.serving.url}/")
+    monkeypatch.setenv("METERIZE_TOKEN", full.reader.read_text())
+    assert run(["usage", "--json", *NOVEMBER]) == 0
+    assert json.loads(capsys.readouterr().out)["total"] == 1234
+    assert run(["usage", "--json", "--spool", str(tmp_path)]) == 0
+    assert json.loads(capsys.readouterr().out)["spool"] == str(tmp_path)
+
+
+class Following:
+    """`meterize usage --follow` as a process, line by line."""
+
+    def __init__(self, *words: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-u", "-m", "meterize", *words, "--follow", "--every", "0.05"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**ENVIRONMENT, "TZ": "UTC"},
+        )  # fmt: skip
+
+    def line(self) -> str:
+        assert self.process.stdout
+        line = self.process.stdout.readline()
+        assert line, self.process.communicate()
+        return line
+
+    def warning(self) -> str:
+        assert self.process.stderr
+        return self.process.stderr.readline()
+
+    def end(self, number: int = signal.SIGINT) -> tuple[str, str, int]:
+        self.process.send_signal(number)
+        return *self.process.communicate(timeout=20), self.process.returncode
+
+
+def now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def test_followed_by_a_machine(place):
+    place.send(event("1", now(), 3))
+    followed = Following(*place.words("--by", "subject", "--json"))
+    first = json.loads(followed.line())
+    assert (first["schema"], first["total"]) == (1, 3)
+    time.sleep(0.2)  # nothing changes, and nothing is said
+    place.send(event("2", now(), 4, subject="bob"))
+    assert uses(json.loads(followed.line()), "subject") == {("bob",): 4, ("ada",): 3}
+    place.serving.kill()
+    assert "warning: the ledger" in followed.warning()
+    place.serving.start()
+    assert "answers again" in followed.warning()
+    place.send(event("3", now(), 5))
+    assert json.loads(followed.line())["total"] == 12
+    out, err, code = followed.end()
+    assert (out, code) == ("", 130)
+    assert "Traceback" not in err
+
+
+def test_followed_in_a_pipe_until_the_token_is_revoked(place):
+    place.send(event("1", now(), 3), event("2", now(), 1, subject=None))
+    followed = Following(*place.words("--by", "feature,subject"))
+    assert followed.line().split("\t")[1:] == ["xlsx", "ada", "3\n"]
+    assert followed.line().split("\t")[1:] == ["xlsx", "(unknown)", "1\n"]
+    place.send(event("3", now(), 1500))
+    at, *words = followed.line().split("\t")
+    assert time.strptime(at, "%Y-%m-%dT%H:%M:%SZ")
+    assert words == ["xlsx", "ada", "1,503", "+1,500\n"]
+    command("token", "revoke", place.reader.read_text().strip(), database=place.database)
+    out, err = followed.process.communicate(timeout=20)
+    assert (out, followed.process.returncode) == ("", 4)
+    assert err.startswith("error (token-refused): ")
+
+
+def test_following_ends_with_an_error_in_a_line(place):
+    followed = Following(*place.words("--json", "--by", "feature"))
+    assert json.loads(followed.line())["uses"] == []
+    place.reader.unlink()
+    assert json.loads(followed.line())["error"]["slug"] == "no-reader-token"
+    assert followed.process.communicate(timeout=20) == ("", "")
+    assert followed.process.returncode == 2
+
+
+def test_what_is_away_from_the_beginning_is_an_error(place):
+    place.serving.kill()
+    followed = Following(*place.words())
+    out, err = followed.process.communicate(timeout=20)
+    assert (out, followed.process.returncode) == ("", 4)
+    assert err.startswith("error (ledger-away): ")
+
+
+def test_followed_on_a_terminal(place):
+    import pty
+
+    place.send(event("1", now(), 3))
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "meterize", *place.words("--by", "subject", "--follow", "--every", "0.05")],
+        stdin=theirs, stdout=theirs, stderr=theirs, env={**ENVIRONMENT, "TERM": "xterm", "COLUMNS": "80", "LINES": "24"},
+    )  # fmt: skip
+    os.close(theirs)
+    shown = bytearray()
+
+    def read() -> None:
+        while True:
+            try:
+                shown.extend(os.read(ours, 4096))
+            except OSError:
+                return
+
+    threading.Thread(target=read, daemon=True).start()
+
+    def wait_for(text: str) -> None:
+        until = time.monotonic() + 20
+        while text.encode() not in shown:
+            assert time.monotonic() < until, bytes(shown)
+            time.sleep(0.02)
+
+    wait_for("│ ada     │    3 │")
+    place.send(event("2", now(), 4000))
+    wait_for("│ ada     │ 4,003 │")
+    place.serving.kill()
+    wait_for("trying again")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 130
+    wait_for("Interrupted.")
+    assert bytes(shown).rindex(b"\x1b[?25h") > bytes(shown).rindex(b"\x1b[?25l"), "the cursor is there again"
+    assert b"Traceback" not in shown
+    os.close(ours)
