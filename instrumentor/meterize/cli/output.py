@@ -23,6 +23,8 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print the re
 
 
 class _Console(Console):
+    """Made without emoji: names are shown as they are, and :bee: is one."""
+
     def on_broken_pipe(self) -> None:
         """Leave it to the one catch (rich would exit with 1, which means findings here)."""
         raise BrokenPipeError
@@ -49,12 +51,12 @@ def silence() -> None:
 
 def stdout() -> Console:
     """For results. In a pipe: plain, and as wide as the text needs."""
-    return _Console(file=sys.stdout, width=None if sys.stdout.isatty() else 140, highlight=False)
+    return _Console(file=sys.stdout, width=None if sys.stdout.isatty() else 140, highlight=False, emoji=False)
 
 
 def stderr() -> Console:
     """For everything else."""
-    return _Console(file=sys.stderr, width=None if sys.stderr.isatty() else 120, highlight=False)
+    return _Console(file=sys.stderr, width=None if sys.stderr.isatty() else 120, highlight=False, emoji=False)
 
 
 def say(message: str) -> None:

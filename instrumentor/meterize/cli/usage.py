@@ -88,6 +88,8 @@ def _source(
         raise click.UsageError("Give either --spool or --ledger.")
     found = None if spool is not None else find_ledger(os.environ, ledger, token_file, ca_file)
     if found is None:
+        if (token_file, ca_file, timeout) != (None, None, None):
+            raise click.UsageError("--token-file, --ca-file and --timeout are for a ledger: name it by --ledger.")
         return spool
     if found.travels_in_clear:
         output.warn(("the token travels in the clear: everybody on the way can read it (https would hide it)",))

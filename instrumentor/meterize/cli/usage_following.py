@@ -6,6 +6,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NoReturn
 
@@ -132,8 +133,8 @@ class _Screen(_View):
         return self._live
 
     def show(self, found: UsageAnswer) -> None:
-        """The table, and when it was asked for."""
-        self._last = found
+        """The table, and when it was asked for. Rows that the screen has no room for take time to lay out, too."""
+        self._last = replace(found, rows=found.rows[: self._console.height])
         self._draw(Text(f"{_now()}, every {self._every:g} s; Ctrl-C ends it", style="dim"))
 
     def miss(self, message: str) -> None:

@@ -99,5 +99,5 @@ def _no_token(message: str) -> UsageError:
         message,
         slug="no-reader-token",
         hint=f"Put a reader's token, and nothing else, into a file that only you can read, and name it by --token-file or "
-        f"METERIZE_TOKEN_FILE; or set METERIZE_TOKEN. {HOW_TO_GET_ONE}",
+        f"METERIZE_TOKEN_FILE; or set METERIZE_TOKEN. {HOW_TO_GET_ONE} `--spool DIR` asks a spool instead.",
     )

@@ -64,6 +64,8 @@ def test_the_table(spool, capsys):
         (["--compare", "previous"], "spool-totals-only"),
         (["--tz", "Mars/Base"], "bad-time-zone"),
         (["--from", "x"], "bad-period"),
+        (["--token-file", "x"], "usage"),
+        (["--spool", ".", "--timeout", "3"], "usage"),
         (["--ledger", ""], "ledger-bad-url"),
         (["--ledger", "https://a:secret@h"], "ledger-bad-url"),
         (["--ledger", "https://h"], "no-reader-token"),
@@ -75,6 +77,12 @@ def test_what_is_refused(spool, capsys, words, slug):
     error = ask(capsys, *words, code=2)["error"]
     assert error["slug"] == slug
     assert "secret" not in str(error)
+
+
+def test_a_name_is_shown_as_it_is(spool, capsys):
+    spools.write(spool, {(0, 2): 1}, [NAMES[0], spools.subject(2, ":bee: [red]")])
+    assert run(["usage", "--by", "subject"]) == 0
+    assert "│ :bee: [red] │" in capsys.readouterr().out
 
 
 def test_a_tokens_way_through_the_clear_is_told(spool, capsys):
@@ -90,7 +98,8 @@ def test_followed(spool):
     assert process.stdout
     assert json.loads(process.stdout.readline())["total"] == 1511
     spools.write(spool, {(0, 0): 4}, NAMES, incarnation="j")
-    assert json.loads(process.stdout.readline())["total"] == 1515
+    while json.loads(process.stdout.readline())["total"] != 1515:
+        pass  # between the two files of a process, its uses had no name yet
     process.send_signal(signal.SIGINT)
     assert (process.wait(20), process.stdout.read()) == (130, "")
 
