@@ -13,10 +13,19 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.ledger.made import as_json
-from tests.ledger.serving import ENVIRONMENT, Serving, command
 
-from meterize.cli.app import run
+HOOKS = Path(__file__).resolve().parents[2] / "hooks"
+if str(HOOKS) not in sys.path:
+    sys.path.insert(0, str(HOOKS))
+
+from tests.agents.files import Process  # noqa: E402
+from tests.ledger.made import as_json  # noqa: E402
+from tests.ledger.serving import ENVIRONMENT, Serving, command  # noqa: E402
+
+from meterize.cli.app import run  # noqa: E402
+from meterize_hooks.agent.journal import Journal  # noqa: E402
+from meterize_hooks.agent.rounds import Agent  # noqa: E402
+from meterize_hooks.agent.settings import Settings  # noqa: E402
 
 NOVEMBER = ("--from", "2026-11-01", "--to", "2026-12-01", "--tz", "UTC")
 
@@ -244,6 +253,8 @@ def test_tokens_that_open_nothing(full, ask, tmp_path):
         (["--compare", "next"], "usage", "--compare"),
         (["--every", "0"], "usage", "--every"),
         (["--every", "nan"], "usage", "--every"),
+        (["--every", "inf", "--follow"], "usage", "--every"),
+        (["--timeout", "1e300"], "usage", "--timeout"),
         (["--timeout", "0"], "usage", "--timeout"),
         (["--spool", "."], "usage", "either --spool or --ledger"),
     ],
@@ -262,6 +273,34 @@ def test_where_variables_lead(full, ask, capsys, monkeypatch, tmp_path):
     assert json.loads(capsys.readouterr().out)["total"] == 1234
     assert run(["usage", "--json", "--spool", str(tmp_path)]) == 0
     assert json.loads(capsys.readouterr().out)["spool"] == str(tmp_path)
+
+
+def test_a_ledger_says_what_the_spool_said_that_an_agent_brought(place, capsys, tmp_path):
+    process = Process(tmp_path / "spool")
+    process.hook(0, "xlsx")
+    process.hook(1, "pdf")
+    process.subject(2, "ada \x7f\ud800 ü")
+    for cell, times in ((0, 0), 3), ((0, 2), 1400), ((1, 2), 4):
+        process.use(*cell, times)
+    process.loss("not-armed", 2)
+    token = place.source
+    Agent(Settings(ledger=place.serving.url, spools=(str(process.folder),), token_text=token), journal=Journal(None)).round()
+    for more in (
+        [],
+        ["--top", "1"],
+        ["--feature", "xlsx"],
+        ["--subject", "ada \x7f\udcff ü"],
+        ["--subject", "ada \x7f\\ud800 ü"],
+    ):
+        found = []
+        for source in (["usage", "--spool", str(process.folder)], place.words()):
+            assert run([*source, "--json", "--by", "subject,feature,package", *more]) == 0
+            found.append(json.loads(capsys.readouterr().out))
+        spool, ledger = ({key: each[key] for key in ("by", "others", "total", "unmetered")} for each in found)
+        assert spool == ledger
+        assert uses(found[0], *found[0]["by"]) == uses(found[1], *found[1]["by"])
+        assert list(found[0]["uses"][0]) == list(found[1]["uses"][0]) if found[0]["uses"] else not found[1]["uses"]
+    assert found[0]["total"] == 1404
 
 
 class Following:

@@ -13,12 +13,12 @@ from meterize.model.running import Running
 
 
 class Seconds(click.FloatRange):
-    """More than none."""
+    """More than none, and no more than a clock can count where ``longest`` says so."""
 
     name = "number of seconds"
 
-    def __init__(self) -> None:
-        super().__init__(min=0, min_open=True)
+    def __init__(self, longest: float | None = None) -> None:
+        super().__init__(min=0, max=longest, min_open=True)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """More than nothing; NaN, which is less than no deadline, is refused."""

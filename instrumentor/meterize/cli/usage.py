@@ -21,6 +21,7 @@ from .usage_following import follow as keep_showing
 from .usage_question import make_question
 from .usage_view import as_mapping, as_table, notes
 
+A_DAY = 86_400
 MOST = 10_000
 """As many groups as a ledger gives for --top."""
 
@@ -34,7 +35,7 @@ MOST = 10_000
 @click.option(
     "--ca-file", metavar="FILE", help="CA certificates to trust for https.  [default: $METERIZE_CA_FILE, the system's]"
 )
-@click.option("--timeout", type=Seconds(), metavar="SECONDS", help="Longest request to a ledger [30].")
+@click.option("--timeout", type=Seconds(A_DAY), metavar="SECONDS", help="Longest request to a ledger [30].")
 @click.option("--by", metavar="WORDS", shell_complete=complete_by,
               help="Some of feature, subject, package, host, and one of hour, day, month, with commas.")  # fmt: skip
 @click.option(
@@ -44,10 +45,10 @@ MOST = 10_000
 @click.option("--to", "end", metavar="DATE", help="ISO 8601, not included [now].")
 @click.option("--feature", "features", multiple=True, shell_complete=complete_features, help="Only this; may be repeated.")
 @click.option("--subject", "subjects", multiple=True, help="Only this; may be repeated.")
-@click.option("--top", type=click.IntRange(1, MOST), metavar="N", help="Only the N most used; the rest in one row.")
+@click.option("--top", type=click.IntRange(1, MOST), metavar="N", help="Only the N most used groups; the rest in one row.")
 @click.option("--compare", type=click.Choice(["previous"]), help="With the period of the same length before.")
 @click.option("--follow", is_flag=True, help="Go on showing it; in a pipe, what changes, line by line.")
-@click.option("--every", type=Seconds(), default=2.0, metavar="SECONDS", help="How often to look, with --follow [2].")
+@click.option("--every", type=Seconds(A_DAY), default=2.0, metavar="SECONDS", help="How often to look, with --follow [2].")
 @output.json_option
 def usage(
     *, spool: Path | None, ledger: str | None, token_file: Path | None, ca_file: str | None, timeout: float | None,

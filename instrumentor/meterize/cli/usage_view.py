@@ -89,32 +89,41 @@ def as_table(found: UsageAnswer, console: Console) -> RenderableType:
     """Who used what; or that nobody did."""
     if not found.rows:
         return f"No uses in {escape(found.source)}{_span(found.period)}."
-    question = found.question
-    shown = [number for number, name in enumerate(question.by) if not _is_hidden(found, name)]
+    is_wide = console.width >= WIDE_ENOUGH + BAR_COLUMNS * found.question.compare
+    has_bar = found.question.unit is not None and console.is_terminal and is_wide
+    shown = [number for number, name in enumerate(found.question.by) if not _is_hidden(found, name)]
+    table = _columns(found, shown, has_bar)
+    most = max(1, *(row.uses for row in found.rows))
+    with_offset = len({row.at[19:] for row in found.rows if row.at}) > 1
+    for row in found.rows:
+        names = [_name(row.group[at]) for at in shown]
+        bar = [Bar(most, 0, max(row.uses, 0), color="cyan")] if has_bar else []
+        table.add_row(*names, *_moments(found, row, with_offset), *_counts(row.uses, row.before), *bar)
+    if found.others:
+        before = None if found.previous is None else found.previous.total - sum(row.before or 0 for row in found.rows)
+        gaps = [""] * (len(shown) + len(_times(found)) - 1)
+        table.add_section()
+        table.add_row("[dim]others[/]", *gaps, *_counts(found.others, before))
+    _keep_figures(table, len(shown), console.width)
+    return Group(_title(found), table)
+
+
+def _columns(found: UsageAnswer, shown: list[int], has_bar: bool) -> Table:
     table = Table(show_footer=len(found.rows) > 1)
     for number in shown:
-        table.add_column(question.by[number], overflow="fold")
+        table.add_column(found.question.by[number], overflow="fold")
     for name in _times(found):
         table.add_column(name, no_wrap=True)
     for name, footer in _figures(found):
         table.add_column(name, footer, justify="right", no_wrap=True)
-    has_bar = question.unit is not None and console.is_terminal and console.width >= WIDE_ENOUGH + 20 * question.compare
     if has_bar:
         table.add_column("", width=BAR_COLUMNS)
-    most = max(row.uses for row in found.rows)
-    offsets = {row.at[19:] for row in found.rows if row.at}
-    for row in found.rows:
-        names = ["[dim](unknown)[/]" if row.group[at] is None else escape(printable(row.group[at] or "")) for at in shown]
-        bar: list[RenderableType] = [Bar(max(most, 1), 0, max(row.uses, 0), color="cyan")] if has_bar else []
-        table.add_row(*names, *_moments(found, row, len(offsets) > 1), *_counts(row.uses, row.before), *bar)
-    if found.others:
-        before = None if found.previous is None else found.previous.total - sum(row.before or 0 for row in found.rows)
-        table.add_section()
-        gaps = [""] * (len(shown) + len(_times(found)) - 1)
-        table.add_row("[dim]others[/]", *gaps, *_counts(found.others, before))
     table.columns[0].footer = "total"
-    _keep_figures(table, len(shown), console.width)
-    return Group(_title(found), table)
+    return table
+
+
+def _name(name: str | None) -> str:
+    return "[dim](unknown)[/]" if name is None else escape(printable(name))
 
 
 def _keep_figures(table: Table, names: int, width: int) -> None:
@@ -129,9 +138,9 @@ def _keep_figures(table: Table, names: int, width: int) -> None:
 
 
 def _is_hidden(found: UsageAnswer, name: str) -> bool:
-    """Of a spool's own columns, the host where there is only one."""
-    at = found.question.by.index(name)
-    return name == "host" and found.period is None and len({row.group[at] for row in found.rows}) == 1
+    """The host, which nobody may have asked for, where there is only one."""
+    by = found.question.by
+    return name == "host" and len(by) == len(DIMENSIONS) and len({row.group[by.index(name)] for row in found.rows}) == 1
 
 
 def _title(found: UsageAnswer) -> str:

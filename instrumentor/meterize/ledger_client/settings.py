@@ -51,11 +51,16 @@ def find_ledger(
     named = environ.get("METERIZE_LEDGER", "") if url is None else url
     if not named and url is None:
         return None
+    url = _checked_url(named)
     in_environment = environ.get("METERIZE_TOKEN_FILE", "")
+    file = token_file or (Path(in_environment) if in_environment else None)
+    text = environ.get("METERIZE_TOKEN", "")
+    if file is not None and file.is_fifo():  # of `--token-file <(…)`, which can be read once
+        text, file = _read_private(file), None
     return LedgerSettings(
-        url=_checked_url(named),
-        token_file=token_file or (Path(in_environment) if in_environment else None),
-        token_text=environ.get("METERIZE_TOKEN", ""),
+        url=url,
+        token_file=file,
+        token_text=text,
         authorities=ca_file or environ.get("METERIZE_CA_FILE") or None,
     )
 

@@ -110,14 +110,16 @@ def test_names_cannot_paint_the_screen():
 
 def test_a_spool_shows_since_and_until_in_the_zone_and_the_host_where_there_are_several():
     row = {"uses": 1, "since": datetime(2026, 7, 1, 23, 0, tzinfo=UTC), "until": datetime(2026, 11, 22, 12, 0, tzinfo=UTC)}
-    by = ("feature", "host")
-    one = answer([UseRow(group=("f", "h"), **row)], period=None, source="/spool", by=by)
+    by = ("package", "feature", "subject", "host")
+    one = answer([UseRow(group=("p", "f", "s", "h"), **row)], period=None, source="/spool", by=by)
     lines = shown(one).splitlines()
     assert lines[0] == "Uses, times in Europe/Berlin"
-    assert cells(lines[2]) == ["feature", "since", "until", "uses"]
-    assert cells(lines[4]) == ["f", "2026-07-02 01:00", "2026-11-22 13:00", "1"]
-    several = answer([UseRow(group=("f", host), **row) for host in "hi"], period=None, source="/spool", by=by)
-    assert cells(shown(several).splitlines()[2])[:2] == ["feature", "host"]
+    assert cells(lines[2]) == ["package", "feature", "subject", "since", "until", "uses"]
+    assert cells(lines[4]) == ["p", "f", "s", "2026-07-02 01:00", "2026-11-22 13:00", "1"]
+    several = answer([UseRow(group=("p", "f", "s", host), **row) for host in "hi"], period=None, source="/spool", by=by)
+    assert cells(shown(several, 100).splitlines()[2])[:4] == list(by)
+    asked = answer([UseRow(group=("h",), **row)], period=None, source="/spool", by=("host",))
+    assert cells(shown(asked).splitlines()[2])[0] == "host"
 
 
 def test_nobody_used_anything():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -77,6 +78,16 @@ def test_the_file_goes_before_the_variable(tmp_path):
         file.write_text(text)
         assert settings.read_token() == text.strip()
     assert LedgerSettings(url="https://h", token_text=" of-variable ").read_token() == "of-variable"
+
+
+def test_what_can_be_read_once_is_read_once():
+    read, write = os.pipe()
+    os.write(write, b"token\n")
+    os.close(write)
+    settings = find_ledger({}, "https://h", Path(f"/dev/fd/{read}"))
+    os.close(read)
+    assert settings is not None
+    assert settings.read_token() == settings.read_token() == "token"
 
 
 @pytest.mark.parametrize("content", [b"", b" \n", b"se cret", b"secret\nsecret", b"s\xffecret", b"secret\0", "sécret".encode()])
