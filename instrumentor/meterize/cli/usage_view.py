@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from rich.bar import Bar
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 
 from meterize.model.usage import DIMENSIONS, Period, Unmetered, UsageAnswer, UseRow
@@ -19,6 +20,7 @@ from . import output
 BAR_COLUMNS = 20
 WIDE_ENOUGH = 70
 """Columns of a terminal in which a bar leaves room for the numbers."""
+NO_LIMIT = 100_000
 
 
 def as_mapping(found: UsageAnswer) -> dict[str, Any]:
@@ -86,33 +88,45 @@ def printable(name: str) -> str:
 
 
 def as_table(found: UsageAnswer, console: Console) -> RenderableType:
-    """Who used what; or that nobody did."""
+    """Who used what; or that nobody did. Where a spool's times have no room beside the names they are left out."""
     if not found.rows:
         return f"No uses in {escape(found.source)}{_span(found.period)}."
+    table = _table(found, console, _times(found))
+    if found.period is None and _natural_width(table, console) > console.width:
+        return Group("[bold]Uses[/]", _table(found, console, []))
+    return Group(_title(found), table)
+
+
+def _table(found: UsageAnswer, console: Console, times: list[str]) -> Table:
     is_wide = console.width >= WIDE_ENOUGH + BAR_COLUMNS * found.question.compare
     has_bar = found.question.unit is not None and console.is_terminal and is_wide
     shown = [number for number, name in enumerate(found.question.by) if not _is_hidden(found, name)]
-    table = _columns(found, shown, has_bar)
+    table = _columns(found, shown, times, has_bar)
     most = max(1, *(row.uses for row in found.rows))
     with_offset = len({row.at[19:] for row in found.rows if row.at}) > 1
     for row in found.rows:
         names = [_name(row.group[at]) for at in shown]
+        moments = _moments(found, row, with_offset) if times else []
         bar = [Bar(most, 0, max(row.uses, 0), color="cyan")] if has_bar else []
-        table.add_row(*names, *_moments(found, row, with_offset), *_counts(row.uses, row.before), *bar)
+        table.add_row(*names, *moments, *_counts(row.uses, row.before), *bar)
     if found.others:
         before = None if found.previous is None else found.previous.total - sum(row.before or 0 for row in found.rows)
-        gaps = [""] * (len(shown) + len(_times(found)) - 1)
         table.add_section()
-        table.add_row("[dim]others[/]", *gaps, *_counts(found.others, before))
+        table.add_row("[dim]others[/]", *[""] * (len(shown) + len(times) - 1), *_counts(found.others, before))
     _keep_figures(table, len(shown), console.width)
-    return Group(_title(found), table)
+    return table
 
 
-def _columns(found: UsageAnswer, shown: list[int], has_bar: bool) -> Table:
+def _natural_width(table: Table, console: Console) -> int:
+    """Columns of the terminal that it would take with nothing folded."""
+    return Measurement.get(console, console.options.update(max_width=NO_LIMIT), table).maximum
+
+
+def _columns(found: UsageAnswer, shown: list[int], times: list[str], has_bar: bool) -> Table:
     table = Table(show_footer=len(found.rows) > 1)
     for number in shown:
         table.add_column(found.question.by[number], overflow="fold")
-    for name in _times(found):
+    for name in times:
         table.add_column(name, no_wrap=True)
     for name, footer in _figures(found):
         table.add_column(name, footer, justify="right", no_wrap=True)

@@ -26,8 +26,6 @@ def get(ledger: LedgerSettings, path: str, parameters: Sequence[tuple[str, str]]
     token = ledger.read_token()
     try:
         status, headers, body = _exchange(ledger, token, _target(ledger, path, parameters))
-    except ssl.SSLError as error:
-        raise _no_trust(ledger, getattr(error, "verify_message", "") or error.reason or str(error)) from None
     except TimeoutError:
         raise away(f"the ledger at {ledger.url} did not answer within {ledger.seconds:g} s") from None
     except (http.client.RemoteDisconnected, http.client.IncompleteRead, ConnectionResetError, BrokenPipeError):
@@ -60,7 +58,10 @@ def _exchange(ledger: LedgerSettings, token: str, target: str) -> tuple[int, htt
     connection = _connection(ledger, urlsplit(ledger.url))
     headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", "User-Agent": "meterize"}
     with closing(connection):
-        connection.connect()
+        try:
+            connection.connect()
+        except ssl.SSLError as error:
+            raise _no_trust(ledger, getattr(error, "verify_message", "") or error.reason or str(error)) from None
         with _cut_after(ledger.seconds, connection.sock):
             connection.request("GET", target, headers=headers)
             response = connection.getresponse()

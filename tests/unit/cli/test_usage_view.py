@@ -112,12 +112,16 @@ def test_a_spool_shows_since_and_until_in_the_zone_and_the_host_where_there_are_
     row = {"uses": 1, "since": datetime(2026, 7, 1, 23, 0, tzinfo=UTC), "until": datetime(2026, 11, 22, 12, 0, tzinfo=UTC)}
     by = ("package", "feature", "subject", "host")
     one = answer([UseRow(group=("p", "f", "s", "h"), **row)], period=None, source="/spool", by=by)
-    lines = shown(one).splitlines()
+    lines = shown(one, 100).splitlines()
     assert lines[0] == "Uses, times in Europe/Berlin"
     assert cells(lines[2]) == ["package", "feature", "subject", "since", "until", "uses"]
     assert cells(lines[4]) == ["p", "f", "s", "2026-07-02 01:00", "2026-11-22 13:00", "1"]
     several = answer([UseRow(group=("p", "f", "s", host), **row) for host in "hi"], period=None, source="/spool", by=by)
     assert cells(shown(several, 100).splitlines()[2])[:4] == list(by)
+    narrow = shown(
+        answer([UseRow(group=("p", "f", "s", "a-host-with-a-long-name"), **row)] * 2, source="/spool", period=None, by=by), 60
+    )
+    assert cells(narrow.splitlines()[2]) == ["package", "feature", "subject", "uses"]
     asked = answer([UseRow(group=("h",), **row)], period=None, source="/spool", by=("host",))
     assert cells(shown(asked).splitlines()[2])[0] == "host"
 
