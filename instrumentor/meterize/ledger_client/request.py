@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from typing import Any, Final
-from urllib.parse import SplitResult, urlencode, urlsplit
+from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 from meterize.errors import MeterizeError, TargetError, UsageError
 
@@ -51,7 +51,8 @@ def get(ledger: LedgerSettings, path: str, parameters: Sequence[tuple[str, str]]
 def _target(ledger: LedgerSettings, path: str, parameters: Sequence[tuple[str, str]]) -> str:
     # Names that UTF-8 cannot say are spelled out as the ledger does.
     asked = urlencode(parameters, encoding="utf-8", errors="backslashreplace")
-    return f"{urlsplit(ledger.url).path}{path}{'?' if asked else ''}{asked}"
+    prefix = quote(urlsplit(ledger.url).path, safe="/%")
+    return f"{prefix}{path}{'?' if asked else ''}{asked}"
 
 
 def _exchange(ledger: LedgerSettings, token: str, target: str) -> tuple[int, http.client.HTTPMessage, bytes]:

@@ -104,13 +104,14 @@ def refused(server: Sick, **more) -> MeterizeError:
 def test_what_is_sent(serve):
     server = serve(ledger(USAGE))
     question = Question(by=("feature",), zone="Europe/Berlin", features=("a&b", "ü"), subjects=("\udcff",), top=3)
-    found = answer_question(server.settings(url=f"http://127.0.0.1:{server.port}/meter"), question)
+    found = answer_question(server.settings(url=f"http://127.0.0.1:{server.port}/mëter%20s"), question)
     assert [row.uses for row in found.rows] == [3]
     assert [lost.count for lost in found.unmetered] == [2]
     usage, losses = server.requests
-    line = b"GET /meter/api/v1/usage?by=feature&tz=Europe%2FBerlin&top=3&feature=a%26b&feature=%C3%BC&subject=%5Cudcff HTTP/1.1"
+    asked = "by=feature&tz=Europe%2FBerlin&top=3&feature=a%26b&feature=%C3%BC&subject=%5Cudcff"
+    line = f"GET /m%C3%ABter%20s/api/v1/usage?{asked} HTTP/1.1".encode()
     assert usage.startswith(line)
-    assert losses.startswith(b"GET /meter/api/v1/losses HTTP/1.1")
+    assert losses.startswith(b"GET /m%C3%ABter%20s/api/v1/losses HTTP/1.1")
     assert f"Authorization: Bearer {TOKEN}\r\n".encode() in usage
 
 
