@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import signal
-import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -19,8 +13,8 @@ if str(HOOKS) not in sys.path:
     sys.path.insert(0, str(HOOKS))
 
 from tests.agents.files import Process  # noqa: E402
+from tests.ledger.asking import event, make_place  # noqa: E402
 from tests.ledger.made import as_json  # noqa: E402
-from tests.ledger.serving import ENVIRONMENT, Serving, command  # noqa: E402
 
 from meterize.cli.app import run  # noqa: E402
 from meterize_hooks.agent.journal import Journal  # noqa: E402
@@ -28,11 +22,6 @@ from meterize_hooks.agent.rounds import Agent  # noqa: E402
 from meterize_hooks.agent.settings import Settings  # noqa: E402
 
 NOVEMBER = ("--from", "2026-11-01", "--to", "2026-12-01", "--tz", "UTC")
-
-
-def event(name, time, uses=1, *, subject="ada", feature="xlsx", package="tablib"):
-    data = {"feature": feature, "value": uses, "package": package}
-    return {"specversion": "1.0", "id": name, "source": "shop", "type": "x", "subject": subject, "time": time, "data": data}
 
 
 EVENTS = [
@@ -47,40 +36,6 @@ EVENTS = [
     event("8", "2026-10-25T01:30:00Z", 3, feature="night"),
     event("9", "2026-10-24T22:30:00Z", 5, feature="night"),
 ]
-
-
-class Place:
-    """A ledger that serves, and files with tokens."""
-
-    def __init__(self, folder: Path) -> None:
-        self.database, self.folder = str(folder / "ledger.db"), folder
-        self.source = command("token", "add", "--source", "web", database=self.database)["token"]
-        self.reader = self.token_file("all", "--reader", "all")
-        self.ada = self.token_file("ada", "--reader", "ada", "--subject", "ada")
-        self.serving = Serving(self.database, rate=1e5)
-
-    def token_file(self, name: str, *words: str) -> Path:
-        file = self.folder / name
-        file.touch(mode=0o600)
-        file.write_text(command("token", "add", *words, database=self.database)["token"] + "\n")
-        return file
-
-    def send(self, *events: object) -> None:
-        kind = "application/cloudevents-batch+json"
-        answer = self.serving.client.post(
-            f"{self.serving.url}/api/v1/events",
-            content=json.dumps(events),
-            headers={"Authorization": f"Bearer {self.source}", "Content-Type": kind},
-        )
-        assert answer.status_code == 204, answer.text
-
-    def words(self, *words: str, token: Path | None = None) -> list[str]:
-        return ["usage", "--ledger", self.serving.url, "--token-file", str(token or self.reader), *words]
-
-
-def make_place(made: Path, folder: Path) -> Place:
-    shutil.copy(made, folder / "ledger.db")
-    return Place(folder)
 
 
 @pytest.fixture(scope="module")
@@ -301,122 +256,3 @@ def test_a_ledger_says_what_the_spool_said_that_an_agent_brought(place, capsys, 
         assert uses(found[0], *found[0]["by"]) == uses(found[1], *found[1]["by"])
         assert list(found[0]["uses"][0]) == list(found[1]["uses"][0]) if found[0]["uses"] else not found[1]["uses"]
     assert found[0]["total"] == 1404
-
-
-class Following:
-    """`meterize usage --follow` as a process, line by line."""
-
-    def __init__(self, *words: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-u", "-m", "meterize", *words, "--follow", "--every", "0.05"],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**ENVIRONMENT, "TZ": "UTC"},
-        )  # fmt: skip
-
-    def line(self) -> str:
-        assert self.process.stdout
-        line = self.process.stdout.readline()
-        assert line, self.process.communicate()
-        return line
-
-    def warning(self) -> str:
-        assert self.process.stderr
-        return self.process.stderr.readline()
-
-    def end(self, number: int = signal.SIGINT) -> tuple[str, str, int]:
-        self.process.send_signal(number)
-        return *self.process.communicate(timeout=20), self.process.returncode
-
-
-def now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-
-
-def test_followed_by_a_machine(place):
-    place.send(event("1", now(), 3))
-    followed = Following(*place.words("--by", "subject", "--json"))
-    first = json.loads(followed.line())
-    assert (first["schema"], first["total"]) == (1, 3)
-    time.sleep(0.2)  # nothing changes, and nothing is said
-    place.send(event("2", now(), 4, subject="bob"))
-    assert uses(json.loads(followed.line()), "subject") == {("bob",): 4, ("ada",): 3}
-    place.serving.kill()
-    assert "warning: the ledger" in followed.warning()
-    place.serving.start()
-    assert "answers again" in followed.warning()
-    place.send(event("3", now(), 5))
-    assert json.loads(followed.line())["total"] == 12
-    out, err, code = followed.end()
-    assert (out, code) == ("", 130)
-    assert "Traceback" not in err
-
-
-def test_followed_in_a_pipe_until_the_token_is_revoked(place):
-    place.send(event("1", now(), 3), event("2", now(), 1, subject=None))
-    followed = Following(*place.words("--by", "feature,subject"))
-    assert followed.line().split("\t")[1:] == ["xlsx", "ada", "3\n"]
-    assert followed.line().split("\t")[1:] == ["xlsx", "(unknown)", "1\n"]
-    place.send(event("3", now(), 1500))
-    at, *words = followed.line().split("\t")
-    assert time.strptime(at, "%Y-%m-%dT%H:%M:%SZ")
-    assert words == ["xlsx", "ada", "1,503", "+1,500\n"]
-    command("token", "revoke", place.reader.read_text().strip(), database=place.database)
-    out, err = followed.process.communicate(timeout=20)
-    assert (out, followed.process.returncode) == ("", 4)
-    assert err.startswith("error (token-refused): ")
-
-
-def test_following_ends_with_an_error_in_a_line(place):
-    followed = Following(*place.words("--json", "--by", "feature"))
-    assert json.loads(followed.line())["uses"] == []
-    place.reader.unlink()
-    assert json.loads(followed.line())["error"]["slug"] == "no-reader-token"
-    assert followed.process.communicate(timeout=20) == ("", "")
-    assert followed.process.returncode == 2
-
-
-def test_what_is_away_from_the_beginning_is_an_error(place):
-    place.serving.kill()
-    followed = Following(*place.words())
-    out, err = followed.process.communicate(timeout=20)
-    assert (out, followed.process.returncode) == ("", 4)
-    assert err.startswith("error (ledger-away): ")
-
-
-def test_followed_on_a_terminal(place):
-    import pty
-
-    place.send(event("1", now(), 3))
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "meterize", *place.words("--by", "subject", "--follow", "--every", "0.05")],
-        stdin=theirs, stdout=theirs, stderr=theirs, env={**ENVIRONMENT, "TERM": "xterm", "COLUMNS": "80", "LINES": "24"},
-    )  # fmt: skip
-    os.close(theirs)
-    shown = bytearray()
-
-    def read() -> None:
-        while True:
-            try:
-                shown.extend(os.read(ours, 4096))
-            except OSError:
-                return
-
-    threading.Thread(target=read, daemon=True).start()
-
-    def wait_for(text: str) -> None:
-        until = time.monotonic() + 20
-        while text.encode() not in shown:
-            assert time.monotonic() < until, bytes(shown)
-            time.sleep(0.02)
-
-    wait_for("│ ada     │    3 │")
-    place.send(event("2", now(), 4000))
-    wait_for("│ ada     │ 4,003 │")
-    place.serving.kill()
-    wait_for("trying again")
-    process.send_signal(signal.SIGINT)
-    assert process.wait(20) == 130
-    wait_for("Interrupted.")
-    assert bytes(shown).rindex(b"\x1b[?25h") > bytes(shown).rindex(b"\x1b[?25l"), "the cursor is there again"
-    assert b"Traceback" not in shown
-    os.close(ours)
