@@ -47,6 +47,12 @@ class TargetError(MeterizeError):
     exit_code = 4
 
 
+class AwayError(TargetError):
+    """What was asked does not answer now, and may again; ``seconds`` is how long it wants to be left alone."""
+
+    seconds: float = 0.0
+
+
 class PartError(MeterizeError):
     """An error of another part of the project, which the tool shows as its own; the parts share no class, only this form."""
 

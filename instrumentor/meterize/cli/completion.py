@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from importlib.metadata import distributions
 from pathlib import Path
+from zoneinfo import available_timezones
 
 import click
 from click.shell_completion import CompletionItem, get_completion_class
@@ -14,7 +15,9 @@ from click.shell_completion import CompletionItem, get_completion_class
 from meterize.errors import MeterizeError
 from meterize.installed import manifests
 from meterize.model.own_files import PLAN_BEGINS
+from meterize.model.usage import DIMENSIONS, UNITS
 from meterize.pipeline.target import Target
+from meterize.spool import default_spool, read_uses
 
 
 def complete_packages(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -49,6 +52,25 @@ def complete_plans(_context: click.Context, _parameter: click.Parameter, incompl
         return [CompletionItem(incomplete, type="dir")]
     folders = [os.path.join(head, path.name, "") for path in entries if path.is_dir()]  # noqa: PTH118 - as it was typed
     return [CompletionItem(each) for each in (*(os.path.join(head, path.name) for path in plans), *folders)]  # noqa: PTH118
+
+
+def complete_by(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The words of --by that go on after the last comma, but those before it; one unit of time is enough."""
+    before, comma, last = incomplete.rpartition(",")
+    given = before.split(",")
+    units = () if set(given) & set(UNITS) else UNITS
+    return [f"{before}{comma}{word}" for word in (*DIMENSIONS, *units) if word.startswith(last) and word not in given]
+
+
+def complete_features(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Features that are in the spool; what a ledger holds nobody wants to wait for."""
+    folder = context.params.get("spool") or default_spool(os.environ)
+    return _beginning(incomplete, (total.feature for total in read_uses(folder).totals))
+
+
+def complete_zones(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Time zones that this machine knows."""
+    return _beginning(incomplete, available_timezones())
 
 
 def _is_meant(name: str, typed: str) -> bool:

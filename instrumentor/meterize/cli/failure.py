@@ -8,7 +8,7 @@ import sys
 import tempfile
 import traceback
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 import click
 from rich.panel import Panel
@@ -99,11 +99,15 @@ def _defect(error: Exception) -> InternalError:
     return InternalError(f"{type(error).__name__}: {error}", details=details)
 
 
+def as_mapping(error: MeterizeError) -> dict[str, Any]:
+    """The JSON answer."""
+    return {"error": {"slug": error.slug, "message": error.message, "hint": error.hint, "details": list(error.details)}}
+
+
 def show_error(error: MeterizeError, *, as_json: bool) -> None:
     """What was wrong, where, and what to do next: on one screen of stderr, or whole as the JSON answer."""
     if as_json:
-        body = {"slug": error.slug, "message": error.message, "hint": error.hint, "details": list(error.details)}
-        output.print_json({"error": body})
+        output.print_json(as_mapping(error))
         return
     console = output.stderr()
     text = Text(_fit(error.message, MESSAGE_ROWS), style="bold")

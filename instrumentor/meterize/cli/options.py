@@ -12,11 +12,13 @@ import click
 from meterize.model.running import Running
 
 
-class _Seconds(click.FloatRange):
+class Seconds(click.FloatRange):
+    """More than none, and no more than a clock can count where ``longest`` says so."""
+
     name = "number of seconds"
 
-    def __init__(self) -> None:
-        super().__init__(min=0, min_open=True)
+    def __init__(self, longest: float | None = None) -> None:
+        super().__init__(min=0, max=longest, min_open=True)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """More than nothing; NaN, which is less than no deadline, is refused."""
@@ -26,7 +28,7 @@ class _Seconds(click.FloatRange):
         return seconds
 
 
-timeout_option = click.option("--timeout", type=_Seconds(), metavar="SECONDS", help="End a suite that runs longer.")
+timeout_option = click.option("--timeout", type=Seconds(), metavar="SECONDS", help="End a suite that runs longer.")
 
 
 def running_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -23,6 +23,8 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print the re
 
 
 class _Console(Console):
+    """Made without emoji: names are shown as they are, and :bee: is one."""
+
     def on_broken_pipe(self) -> None:
         """Leave it to the one catch (rich would exit with 1, which means findings here)."""
         raise BrokenPipeError
@@ -49,12 +51,12 @@ def silence() -> None:
 
 def stdout() -> Console:
     """For results. In a pipe: plain, and as wide as the text needs."""
-    return _Console(file=sys.stdout, width=None if sys.stdout.isatty() else 140, highlight=False)
+    return _Console(file=sys.stdout, width=None if sys.stdout.isatty() else 140, highlight=False, emoji=False)
 
 
 def stderr() -> Console:
     """For everything else."""
-    return _Console(file=sys.stderr, width=None if sys.stderr.isatty() else 120, highlight=False)
+    return _Console(file=sys.stderr, width=None if sys.stderr.isatty() else 120, highlight=False, emoji=False)
 
 
 def say(message: str) -> None:
@@ -62,14 +64,15 @@ def say(message: str) -> None:
     stderr().print(message, soft_wrap=True)
 
 
-def print_json(answer: Mapping[str, Any]) -> None:
+def print_json(answer: Mapping[str, Any], *, in_a_line: bool = False) -> None:
     """One JSON object to stdout, with the schema's version first; in plain ASCII where stdout cannot hold all characters."""
     whole = {"schema": SCHEMA, **answer}
-    text = json.dumps(whole, indent=2, ensure_ascii=False)
+    indent = None if in_a_line else 2
+    text = json.dumps(whole, indent=indent, ensure_ascii=False)
     try:
         text.encode(sys.stdout.encoding)
     except UnicodeEncodeError:
-        text = json.dumps(whole, indent=2)
+        text = json.dumps(whole, indent=indent)
     click.echo(text)
 
 

@@ -12,11 +12,11 @@ from rich.table import Table
 from meterize.model.report import FeatureProof, PackageStatus, Proven
 from meterize.pipeline.status import status as look
 from meterize.pipeline.target import Target
-from meterize.pipeline.usage import usage as read_usage
+from meterize.pipeline.usage import unmetered as read_unmetered
 
 from . import output
 from .completion import complete_metered
-from .usage import unmetered_mapping, warn_of_unmetered
+from .usage_view import unmetered_mapping, warn_of_unmetered
 
 FINDINGS = 1
 
@@ -40,7 +40,7 @@ def status(target: Target, package: str | None, as_json: bool) -> int:
     """
     found = look(package, target=target)
     names = {each.manifest.distribution for each in found}
-    unmetered = [lost for lost in read_usage()[1].unmetered if package is None or lost.package in {"", *names}]
+    unmetered = [lost for lost in read_unmetered() if package is None or lost.package in {"", *names}]
     if as_json:
         lost = [unmetered_mapping(each) for each in unmetered]
         output.print_json({"packages": [as_mapping(each) for each in found], "unmetered": lost})

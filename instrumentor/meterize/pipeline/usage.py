@@ -1,4 +1,4 @@
-"""Who used what, and what hooks do now, from the spool."""
+"""Who used what, and what hooks do now: from the spool, or from a ledger."""
 
 from __future__ import annotations
 
@@ -7,16 +7,27 @@ import time
 from pathlib import Path
 
 from meterize.errors import UsageError
-from meterize.spool import LiveProcess, Usage, default_spool, read_states, read_uses
+from meterize.ledger_client import LedgerSettings
+from meterize.ledger_client import answer_question as ask_ledger
+from meterize.model.usage import Question, Unmetered, UsageAnswer
+from meterize.spool import LiveProcess, default_spool, read_states, read_uses
+from meterize.spool import answer_question as ask_spool
 
 
-def usage(spool: Path | None = None) -> tuple[Path, Usage]:
-    """The spool that was read (METERIZE_SPOOL, else under the XDG state folder) and what it holds.
+def usage(question: Question, source: LedgerSettings | Path | None = None) -> UsageAnswer:
+    """What a ledger or a spool answers (None: METERIZE_SPOOL, else under the XDG state folder).
 
-    Raises UsageError if a ``spool`` that was asked for is not there; the usual one comes with the first use.
+    Raises AwayError if the ledger does not answer now, TargetError, and UsageError, also if a spool that was asked for is not
+    there; the usual one comes with the first use.
     """
-    folder = _folder(spool)
-    return folder, read_uses(folder)
+    if isinstance(source, LedgerSettings):
+        return ask_ledger(source, question)
+    return ask_spool(_folder(source), question)
+
+
+def unmetered() -> tuple[Unmetered, ...]:
+    """What processes could not meter, by the usual spool."""
+    return read_uses(default_spool(os.environ)).unmetered
 
 
 def hooks(spool: Path | None = None) -> tuple[Path, list[LiveProcess], list[str]]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from .answering import answer_question
 from .folder import default_spool, find_obstacle
 from .names_file import HookName, Loss
 from .processes import ProcessUse, read_processes
 from .states import LiveHook, LiveProcess, State, read_states
-from .usage import Unmetered, Usage, UseTotal, read_uses
+from .usage import Usage, UseTotal, read_uses
 from .uses_file import Header
 
 __all__ = [
@@ -17,9 +18,9 @@ __all__ = [
     "Loss",
     "ProcessUse",
     "State",
-    "Unmetered",
     "Usage",
     "UseTotal",
+    "answer_question",
     "default_spool",
     "find_obstacle",
     "read_processes",

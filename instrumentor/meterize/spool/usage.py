@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TypeAlias
+
+from meterize.model.usage import Unmetered
 
 from .names_file import Loss
 from .processes import ProcessUse, read_processes
@@ -31,17 +34,6 @@ class UseTotal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unmetered:
-    """Something that processes could not meter, and how often they say so; empty where the reason has no such name."""
-
-    reason: str
-    package: str
-    feature: str
-    hook: str
-    count: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """What the spool holds; ``problems`` are sentences for the user about what could not be read."""
 
@@ -59,22 +51,28 @@ def read_uses(folder: Path) -> Usage:
     totals: dict[_Key, UseTotal] = {}
     losses: Counter[Loss] = Counter()
     for process in processes:
-        for total in _totals(process):
+        for total in totals_of(process):
             key = total.package, total.feature, total.subject, total.host
             totals[key] = _add(totals[key], total) if key in totals else total
         losses.update(process.losses)
         problems.extend(process.problems)
     return Usage(
         totals=tuple(totals[key] for key in sorted(totals, key=lambda key: (*key[:2], key[2] or "", key[3]))),
-        unmetered=tuple(
-            Unmetered(reason=reason, package=package, feature=feature, hook=hook, count=count)
-            for (reason, package, feature, hook), count in sorted(losses.items())
-        ),
+        unmetered=as_unmetered(losses),
         problems=tuple(problems),
     )
 
 
-def _totals(process: ProcessUse) -> list[UseTotal]:
+def as_unmetered(losses: Mapping[Loss, int]) -> tuple[Unmetered, ...]:
+    """The losses of processes, in the order of their names."""
+    return tuple(
+        Unmetered(reason=reason, package=package, feature=feature, hook=hook, count=count)
+        for (reason, package, feature, hook), count in sorted(losses.items())
+    )
+
+
+def totals_of(process: ProcessUse) -> list[UseTotal]:
+    """What one process has counted; nothing where its file cannot be read."""
     if process.header is None or process.changed is None:
         return []
     uses: Counter[tuple[str, str, str | None]] = Counter()
