@@ -10,7 +10,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from tools.demo.stage import FOLDER, LOG, refresh, tool_sources
+from tools.demo.stage import FOLDER, LOG, refresh, tool_needs, tool_sources
 from tools.environments import ROOT, SetupError, clean_variables, install, make_environment, pyproject
 
 WHERE = (
@@ -57,10 +57,10 @@ def install_packed(python: Path, project: Path) -> None:
 
 def make_tool_environment() -> None:
     """The tool's environment: as an earlier demo left it, else with the dependencies of another environment of this machine."""
-    needs: list[str] = pyproject()["project"]["dependencies"]
     try:
-        python = make_environment(FOLDER / "tool", needs, log=LOG, options=["--retries", "0", "--timeout", "10"])
+        python = make_environment(FOLDER / "tool", tool_needs(), log=LOG, options=["--retries", "0", "--timeout", "10"])
     except SetupError:
+        needs: list[str] = pyproject()["project"]["dependencies"]
         lent = find_dependencies([re.split(r"[<>=!~ ]", need)[0] for need in needs])
         python = make_environment(FOLDER / "tool", [], log=LOG, fingerprint="\n".join(lent))
         site = next((FOLDER / "tool" / "lib").glob("python3*/site-packages"))

@@ -78,10 +78,14 @@ def open_stage() -> Stage:
 
 def make_tool_environment() -> None:
     """The operator's environment: meterize with its dependencies, built from this clone, and nothing of the target."""
-    project = pyproject()["project"]
-    needs = [*project["dependencies"], *project["optional-dependencies"]["ledger"]]
-    python = make_environment(FOLDER / "tool", needs, log=LOG)
+    python = make_environment(FOLDER / "tool", tool_needs(), log=LOG)
     refresh(FOLDER / "tool", tool_sources(), lambda: install(python, ["--no-deps", "--force-reinstall", str(ROOT)], log=LOG))
+
+
+def tool_needs() -> list[str]:
+    """What meterize needs with its ledger."""
+    project = pyproject()["project"]
+    return [*project["dependencies"], *project["optional-dependencies"]["ledger"]]
 
 
 def tool_sources() -> str:

@@ -115,7 +115,7 @@ def show_bill(stage: Stage, asked: tuple[str, ...]) -> None:
     screen.agree("exactly the XLSX reports, by tenant; CSV and JSON cost nothing, and the kill lost nothing")
     stage.show("meterize", "ledger", "export", "usage.csv")
     stage.show("meterize", "ledger", "prove", "usage.csv")
-    screen.agree("so can the customer, with that file alone: no use was added, changed or left out")
+    screen.agree("the customer can check it too, with that file alone: nothing was added, changed or left out")
 
 
 def check_plan() -> None:
