@@ -90,7 +90,9 @@ def spooled(lab):
     return {total.subject for total in read_uses(lab.spool).totals}
 
 
-@pytest.mark.parametrize(("name", "policy"), [("click", "every"), ("rich", "once"), ("coverage", "every")])
+@pytest.mark.parametrize(
+    ("name", "policy"), [pytest.param("click", "every", marks=pytest.mark.slow), ("rich", "once"), ("coverage", "every")]
+)
 def test_the_tool_never_counts_itself(shared, snapshot_of, name, policy):
     lab = shared
     program, use = TARGETS[name]
