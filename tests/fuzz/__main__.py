@@ -59,6 +59,10 @@ class _Failed(AssertionError):
     """A program for hypothesis to shrink."""
 
 
+class _ShrunkLongEnough(KeyboardInterrupt):
+    """Hypothesis lets nothing else through that ends its search."""
+
+
 def run_structured(number: int, count: int, tally: Tally) -> None:
     """One batch of structured programs, each once; of those that fail, the smallest that does is stored."""
     tried: dict[bytes, Verdict] = {}
@@ -73,7 +77,9 @@ def run_structured(number: int, count: int, tally: Tally) -> None:
         nonlocal until
         key = hashlib.sha256(source.encode()).digest()
         if key not in tried:
-            if time.monotonic() > until or (len(tried) >= count and not failing):
+            if time.monotonic() > until:
+                raise _ShrunkLongEnough
+            if len(tried) >= count and not failing:
                 return
             tried[key] = try_program(source)
             if not failing:
@@ -85,7 +91,7 @@ def run_structured(number: int, count: int, tally: Tally) -> None:
 
     try:
         check()
-    except _Failed:
+    except (_Failed, _ShrunkLongEnough):
         tally.failures.append(store(*min(failing, key=lambda each: len(each[0]))))
 
 
