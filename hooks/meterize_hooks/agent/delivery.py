@@ -176,6 +176,7 @@ def _document(data: bytes) -> dict[str, Any]:
 
 def _seconds(text: str | None) -> float:
     try:
-        return min(max(float(text or 0), 0.0), 3600.0)
+        seconds = float(text or 0)
     except ValueError:  # a date: too seldom to read
         return 0.0
+    return min(seconds, 3600.0) if seconds > 0 else 0.0  # NaN is not

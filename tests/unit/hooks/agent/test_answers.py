@@ -122,6 +122,14 @@ def test_it_waits_as_long_as_the_ledger_asks(agent, ledger, process):
     assert agent.round() <= 2
 
 
+@pytest.mark.parametrize("asked", ["nan", "-1", "inf", "1e999", ""])
+def test_a_ledger_that_asks_for_no_time_at_all(agent, ledger, process, asked):
+    ledger.faults = [status(503, None, **{"Retry-After": asked})]
+    assert 0 <= agent.round() <= 3700
+    agent.round()
+    assert agent.metrics.requests["confirmed"] == 1
+
+
 def test_a_revoked_token_is_told_and_tried_slowly_until_there_is_another(make_agent, ledger, process, tmp_path, lines):
     token = tmp_path / "token"
     token.write_text("revoked\n")
