@@ -72,5 +72,9 @@ def use_key(counter: bytes, total: int) -> bytes:
 
 def use_id(incarnation: str, hook: str, subject: str | None, first: int, last: int) -> str:
     """``incarnation:hook:subject:from-to``; a colon in a hook's id is written ``%3A``, so that the parts can be told apart."""
-    plain = hook.replace("%", "%25").replace(":", "%3A") if ":" in hook else hook
-    return f"{incarnation}:{plain}:{subject or ''}:{first}-{last}"
+    return f"{incarnation}:{name_in_id(hook)}:{subject or ''}:{first}-{last}"
+
+
+def name_in_id(hook: str) -> str:
+    """A hook's id as a part of a use's."""
+    return hook.replace("%", "%25").replace(":", "%3A") if ":" in hook else hook

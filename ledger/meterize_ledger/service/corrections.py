@@ -11,9 +11,10 @@ from sqlalchemy import Connection
 from meterize_ledger.errors import NotFound, Refused
 from meterize_ledger.model.record import identity
 from meterize_ledger.model.time import micros
+from meterize_ledger.store.appending import Draft, append
 from meterize_ledger.store.database import Database
 from meterize_ledger.store.reading import Whole, find_record
-from meterize_ledger.store.records import Draft, amended, append, known
+from meterize_ledger.store.records import amended, known
 from meterize_ledger.store.sources import lock_source
 
 ORIGIN = "urn:meterize:correction"

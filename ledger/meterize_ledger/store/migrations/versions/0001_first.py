@@ -107,7 +107,7 @@ def upgrade() -> None:
         "records",
         sa.Column("source_id", LONG, nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
-        sa.Column("key", sa.LargeBinary(), nullable=False),
+        sa.Column("key", sa.LargeBinary(), nullable=True),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("account_id", LONG, nullable=False),
         sa.Column("counter_id", LONG, nullable=True),
@@ -131,7 +131,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["counter_id"], ["counters.id"], name=op.f("fk_records_counter_id")),
         sa.ForeignKeyConstraint(["source_id"], ["sources.id"], name=op.f("fk_records_source_id")),
         sa.PrimaryKeyConstraint("source_id", "seq", name=op.f("pk_records")),
-        sa.UniqueConstraint("key", name=op.f("uq_records_key")),
         sqlite_with_rowid=False,
     )
     op.create_index(
@@ -140,4 +139,12 @@ def upgrade() -> None:
         ["amends_key"],
         postgresql_where=sa.text("amends_key IS NOT NULL"),
         sqlite_where=sa.text("amends_key IS NOT NULL"),
+    )
+    op.create_index(
+        op.f("uq_records_key"),
+        "records",
+        ["key"],
+        unique=True,
+        postgresql_where=sa.text("key IS NOT NULL"),
+        sqlite_where=sa.text("key IS NOT NULL"),
     )
