@@ -39,7 +39,6 @@ def serve(database: Database, listening: socket.socket, limits: Limits, *, tls: 
         log_level="warning",
         access_log=False,
         server_header=False,
-        limit_concurrency=limits.at_once,
         h11_max_incomplete_event_size=64 * 1024,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=20,

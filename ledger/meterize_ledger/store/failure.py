@@ -69,7 +69,7 @@ def _meaning(error: DBAPIError | OSError) -> LedgerError | None:
 def busy() -> Unavailable:
     """Others have the database, and one has waited long enough."""
     return Unavailable(
-        "another program keeps the ledger's database locked",
+        "others keep the ledger's database busy",
         slug="ledger-busy",
         hint="Send the same again in a moment. Nothing of it was recorded.",
     )
