@@ -8,7 +8,7 @@ from typing import Final, Literal
 from msgspec import Struct
 from msgspec.json import Encoder
 
-Kind = Literal["use", "event", "correction"]
+Kind = Literal["use", "event", "correction", "seal"]
 START: Final = bytes(32)
 """The link before a source's first record."""
 
@@ -36,6 +36,19 @@ class Record(Struct, frozen=True, kw_only=True, gc=False):
     time: str
     uses: int
     why: str | None = None
+
+
+class Seal(Struct, frozen=True, kw_only=True):
+    """What a seal's record says in its ``data``, in the order of the alphabet.
+
+    The records of its source up to ``seq``, whose link is ``link``, arrived before ``before`` and may be gone from the ledger.
+    They are in a file whose SHA-256 is ``archive``.
+    """
+
+    archive: str
+    before: str
+    link: str
+    seq: int
 
 
 class Link(Struct, frozen=True, kw_only=True):

@@ -32,7 +32,7 @@ Rise = tuple[str, Standing, int, int, int]
 
 
 class Draft(Struct, frozen=True, kw_only=True, gc=False):
-    """An event or a correction before it has its place in the chain."""
+    """An event, a correction or a seal before it has its place in the chain."""
 
     key: bytes
     kind: Kind
@@ -134,7 +134,7 @@ def _when(time: int, received: int) -> str | None:
 
 
 def _marks(draft: Draft, received: int) -> str | None:
-    when = None if draft.kind == "correction" else _when(draft.time, received)
+    when = None if draft.kind in ("correction", "seal") else _when(draft.time, received)
     return ",".join(filter(None, (draft.marks, when))) or None
 
 

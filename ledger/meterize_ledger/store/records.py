@@ -8,14 +8,17 @@ from typing import Final
 from sqlalchemy import Connection, bindparam, func, select
 
 from .keyed import Find
-from .schema import records
+from .schema import past_keys, records
 
 _KNOWN: Final = Find(select(records.c.key).where(records.c.key.in_(bindparam("keys", expanding=True))))
+_PAST: Final = Find(select(past_keys.c.key).where(past_keys.c.key.in_(bindparam("keys", expanding=True))))
 
 
 def known(connection: Connection, keys: Iterable[bytes]) -> set[bytes]:
-    """Those of the keys that records have."""
-    return {bytes(row[0]) for row in _KNOWN(connection, keys)}
+    """Those of the keys that records have, or had before retention let go of them."""
+    wanted = list(keys)
+    found = {bytes(row[0]) for row in _KNOWN(connection, wanted)}
+    return found | {bytes(row[0]) for row in _PAST(connection, [key for key in wanted if key not in found])}
 
 
 def amended(connection: Connection, key: bytes) -> int:

@@ -40,8 +40,13 @@ sources: Final = Table(
     Column("link", LargeBinary, nullable=False),
     Column("uses", BigInteger, nullable=False),
     Column("made", BigInteger, nullable=False),
+    Column("sealed", BigInteger, nullable=False),
+    Column("sealed_link", LargeBinary, nullable=False),
 )
-"""Who may send, and the end of each one's chain. A source's row is locked by whoever appends to its chain."""
+"""Who may send, and the end of each one's chain. A source's row is locked by whoever appends to its chain.
+
+``sealed`` is the last record that retention has let go of, and its link; 0 where it has not.
+"""
 
 processes: Final = Table(
     "processes",
@@ -115,6 +120,14 @@ records: Final = Table(
 ``key`` is what an event or a correction may be there but once by. A use has none: its counter moves from its beginning to its
 end in the same transaction, or the transaction fails, and a counter never moves back.
 """
+
+past_keys: Final = Table(
+    "past_keys",
+    metadata,
+    Column("key", LargeBinary, primary_key=True),
+    sqlite_with_rowid=False,
+)
+"""The keys of records that are gone: what they recorded is still there but once."""
 
 hourly: Final = Table(
     "hourly",
