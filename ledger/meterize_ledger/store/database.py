@@ -132,6 +132,16 @@ def _make_file(url: URL) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
 
+_PRAGMAS: Final = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "cache_size=-65536",
+    "temp_store=MEMORY",
+    "wal_autocheckpoint=4000",  # pages that change often go from the log, of 16 MiB, to the file less often
+)
+
+
 def _sqlite(url: URL, patience: float, *, writing: bool = False) -> Engine:
     engine = create_engine(
         url,
@@ -143,7 +153,7 @@ def _sqlite(url: URL, patience: float, *, writing: bool = False) -> Engine:
 
     def connected(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # transactions begin below, and when they are told to
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-65536", "temp_store=MEMORY"):
+        for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}").fetchall()
         if not writing:
             connection.execute("PRAGMA query_only=ON")
