@@ -13,29 +13,29 @@ START: Final = bytes(32)
 """The link before a source's first record."""
 
 
-class Record(Struct, frozen=True, kw_only=True, gc=False):
+class Record(Struct, frozen=True, gc=False):
     """One record; its fields stand in the order in which they are hashed, which is the alphabet's."""
 
-    amends: str | None = None
-    asked_by: str | None = None
-    data: str | None = None
+    amends: str | None
+    asked_by: str | None
+    data: str | None
     feature: str
-    hook: str | None = None
-    host: str | None = None
+    hook: str | None
+    host: str | None
     id: str
     kind: Kind
-    marks: str | None = None
+    marks: str | None
     origin: str
-    package: str | None = None
-    policy: str | None = None
+    package: str | None
+    policy: str | None
     received: str
     salt: str
     seq: int
     source: str
-    subject: str | None = None
+    subject: str | None
     time: str
     uses: int
-    why: str | None = None
+    why: str | None
 
 
 class Seal(Struct, frozen=True, kw_only=True):

@@ -77,30 +77,17 @@ def append_rises(connection: Connection, source: Source, rises: Sequence[Rise], 
         return
     _grow(source, sum(last - first for _, _, first, last, _ in rises))
     rows, hours, arrived, before = [], [], spelled(received), None
-    seq, link, name = source.seq, source.link, source.name
+    seq, link = source.seq, source.link
     for (incarnation, at, first, last, time), salt in zip(rises, _salts(len(rises)), strict=True):
         seq += 1
         if time != before:  # most of a batch have one
             before, said, marks = time, spelled(time), _when(time, received)
         uses, hook = last - first, at.hook
-        record = Record(
-            feature=at.feature,
-            hook=hook,
-            host=at.host,
-            id=f"{incarnation}:{hook if ':' not in hook else name_in_id(hook)}:{at.subject or ''}:{first}-{last}",
-            kind="use",
-            marks=marks,
-            origin=f"urn:meterize:{incarnation}",
-            package=at.package,
-            policy=at.policy or None,
-            received=arrived,
-            salt=salt.hex(),
-            seq=seq,
-            source=name,
-            subject=at.subject,
-            time=said,
-            uses=uses,
-        )
+        name = f"{incarnation}:{hook if ':' not in hook else name_in_id(hook)}:{at.subject or ''}:{first}-{last}"
+        record = Record(  # by place, which is the alphabet's: names would cost more than the digests
+            None, None, None, at.feature, hook, at.host, name, "use", marks, f"urn:meterize:{incarnation}", at.package,
+            at.policy or None, arrived, salt.hex(), seq, source.name, at.subject, said, uses, None,
+        )  # fmt: skip
         link = sha256(link + sha256(canonical(record)).digest()).digest()
         rows.append((source.id, seq, "use", at.account_id, at.id, last, uses, time, received, marks, salt, link))
         hours.append((at.account_id, time, uses))
