@@ -48,8 +48,8 @@ def full(ledger):
     return ledger
 
 
-def since(moment: datetime) -> float:
-    return (datetime.now(UTC) - moment).total_seconds() / 86_400
+LATER = datetime(2100, 1, 1, tzinfo=UTC)
+"""All that there is arrived before."""
 
 
 def rows(ledger, **selection):
@@ -77,7 +77,7 @@ def test_what_remains_is_proved_against_the_ends_seen_before(full, tmp_path):
     then = datetime.now(UTC)
     more(full)
     late, before = known(full), sums(full)
-    done = retain(full, since(then), tmp_path, by="ops")
+    done = retain(full, then, tmp_path, by="ops")
     assert (done.dropped, sorted((cut.end.source, cut.end.seq, cut.end.link) for cut in done.cuts)) == (12, early)
     assert left(full) == ["use", "use", "seal", "event", "event", "seal"]
     assert sums(full) == before == (32, 32)
@@ -88,7 +88,7 @@ def test_what_remains_is_proved_against_the_ends_seen_before(full, tmp_path):
 
 
 def test_a_seal_says_what_was_dropped_and_where_it_is(full, tmp_path):
-    done = retain(full, 0, tmp_path, by="ops")
+    done = retain(full, LATER, tmp_path, by="ops")
     told = [row for row in rows(full) if row.get("kind") == "seal"]
     digest = sha256(done.archive.read_bytes()).hexdigest()
     for seal, cut in zip(told, sorted(done.cuts, key=lambda cut: cut.end.source), strict=True):
@@ -104,7 +104,7 @@ def test_a_seal_says_what_was_dropped_and_where_it_is(full, tmp_path):
 
 
 def test_what_is_dropped_without_a_seal_is_seen(full, tmp_path):
-    retain(full, 0, tmp_path, by="ops")
+    retain(full, LATER, tmp_path, by="ops")
     more(full)
     honest = rows(full, source="web")
     assert [set(row) for row in honest[:1]] == [{"source", "seq", "link"}]
@@ -120,7 +120,7 @@ def test_what_is_dropped_without_a_seal_is_seen(full, tmp_path):
 
 def test_nothing_that_was_dropped_is_counted_again(full, tmp_path):
     before = sums(full)
-    retain(full, 0, tmp_path, by="ops")
+    retain(full, LATER, tmp_path, by="ops")
     assert take_events(full, "shop", [event(str(number), value=2) for number in range(8)]) == 0
     take_reports(full, "web", [report(counter(3), counter(1, None), counter(4, "bob"))])
     assert sums(full) == before
@@ -132,12 +132,12 @@ def test_nothing_that_was_dropped_is_counted_again(full, tmp_path):
 
 def test_again_and_again(full, tmp_path):
     """Each archive goes on where the one before ended; a ledger without news is left alone."""
-    assert retain(full, 1, tmp_path, by="ops").archive is None
-    first = retain(full, 0, tmp_path, by="ops").archive
-    again = retain(full, 0, tmp_path, by="ops")
+    assert retain(full, datetime(2026, 1, 1, tzinfo=UTC), tmp_path, by="ops").archive is None
+    first = retain(full, LATER, tmp_path, by="ops").archive
+    again = retain(full, LATER, tmp_path, by="ops")
     assert (again.archive, again.cuts, again.dropped) == (None, (), 0)
     more(full)
-    second = retain(full, 0, tmp_path, by="ops").archive
+    second = retain(full, LATER, tmp_path, by="ops").archive
     assert second is not None
     assert left(full) == ["seal", "seal"]
     assert prove(chain(read_rows(first), read_rows(second), rows(full)), known(full)).holds
@@ -148,9 +148,9 @@ def test_again_and_again(full, tmp_path):
 def test_an_archive_that_cannot_be_written_lets_go_of_nothing(full, tmp_path):
     before = rows(full)
     with pytest.raises(Unavailable, match="cannot be written"):
-        retain(full, 0, tmp_path / "none", by="ops")
+        retain(full, LATER, tmp_path / "none", by="ops")
     with patch.object(retention, "write_rows", lambda rows, path, form: path.write_text("")), pytest.raises(Unavailable) as bad:
-        retain(full, 0, tmp_path, by="ops")
+        retain(full, LATER, tmp_path, by="ops")
     assert bad.value.slug == "archive-unproved"
     assert rows(full) == before
 
@@ -173,7 +173,7 @@ def _retain_and_die(place: str, folder: str, turn: int) -> None:
     ledger = open_ledger(place)
     retention.CHUNK = 3
     Database.write = dying
-    retain(ledger, 0, Path(folder), by="ops")
+    retain(ledger, LATER, Path(folder), by="ops")
 
 
 def test_two_at_once(full, tmp_path):
@@ -181,11 +181,11 @@ def test_two_at_once(full, tmp_path):
     with full.reading() as connection:
         found = seals.cuts(connection, 2**60)
         connection.rollback()
-        retain(full, 0, tmp_path, by="ops")
+        retain(full, LATER, tmp_path, by="ops")
     before = rows(full)
     stale = patch.multiple(retention, cuts=lambda *_: found, _archived=lambda *_: "00")
     with stale, pytest.raises(Unavailable) as late:
-        retain(full, 0, tmp_path, by="other")
+        retain(full, LATER, tmp_path, by="other")
     assert late.value.slug == "ledger-busy"
     assert rows(full) == before
 

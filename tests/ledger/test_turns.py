@@ -129,13 +129,9 @@ def test_a_transaction_that_does_not_begin_is_told_to_all(tmp_path):
     ledger.close()
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 @given(texts=TEXTS, numbers=st.lists(st.none() | st.integers(-(2**63), 2**63 - 1), min_size=1), raw=st.lists(st.binary()))
 def test_lists_arrive_in_postgresql_as_they_are(postgres, texts, numbers, raw):
-    import psycopg
-
-    with psycopg.connect(postgres.url("postgres")) as connection:
-        row = connection.execute(
-            "SELECT %s::text[], %s::bigint[], %s::bytea[]", (array(texts), array(numbers), array(raw))
-        ).fetchone()
+    statement = "SELECT %s::text[], %s::bigint[], %s::bytea[]"
+    row = postgres.ask(statement, array(texts), array(numbers), array(raw))
     assert row == (texts, numbers, raw)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
@@ -13,7 +14,9 @@ from . import output
 
 
 @click.command()
-@click.option("--days", required=True, type=click.FloatRange(0), help="Keep records that arrived since so many days ago.")
+@click.option(
+    "--days", required=True, type=click.FloatRange(0, 100_000), help="Keep records that arrived since so many days ago."
+)
 @click.option(
     "--archive",
     required=True,
@@ -32,7 +35,8 @@ def retain(days: float, archive: Path, by: str, database: str | None, as_json: b
     Example:
       meterize ledger retain --days 400 --archive /srv/archive
     """
-    done = let_go(open_ledger(database), days, archive, by=by)
+    until = datetime.now(UTC) - timedelta(days=days)
+    done = let_go(open_ledger(database), until, archive, by=by)
     chains = [{"source": cut.end.source, "seq": cut.end.seq, "link": cut.end.link} for cut in done.cuts]
     if as_json:
         name = None if done.archive is None else str(done.archive)

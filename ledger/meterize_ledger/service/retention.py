@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from hashlib import file_digest
 from pathlib import Path
@@ -39,17 +39,16 @@ class Retained:
     archive: Path | None
 
 
-def retain(database: Database, days: float, folder: Path, *, by: str) -> Retained:
-    """Let go of records that arrived more than ``days`` ago: their sums, their counters' totals and their keys stay.
+def retain(database: Database, until: datetime, folder: Path, *, by: str) -> Retained:
+    """Let go of records that arrived before a moment: their sums, their counters' totals and their keys stay.
 
     First they are written to a new file in the folder, which is read back and proved. Then each chain gets a record, the seal,
     that names the file's SHA-256 and the link at which the chain is cut; only after that are records dropped. Killed at any
     moment, it goes on when it is called again.
     Raises Unavailable where the archive cannot be written or does not prove itself: nothing is sealed then.
     """
-    now = datetime.now(UTC)
-    before = micros(now - timedelta(days=days))
-    archive = folder / f"sealed-{now:%Y%m%dT%H%M%S%f}Z.jsonl"
+    before = micros(until)
+    archive = folder / f"sealed-{datetime.now(UTC):%Y%m%dT%H%M%S%f}Z.jsonl"
     with database.reading() as connection:
         found = cuts(connection, before)
         digest = _archived(connection, found, archive) if found else ""
