@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import signal
 import sqlite3
@@ -23,7 +24,7 @@ from meterize_ledger.service.events import take_events
 from meterize_ledger.service.exports import Selection, export_rows
 from meterize_ledger.service.ledger import open_ledger
 from meterize_ledger.store.database import Database
-from meterize_ledger.store.schema import metadata, records
+from meterize_ledger.store.schema import accounts, metadata, records
 
 MANY = 1500
 
@@ -210,3 +211,42 @@ def test_a_crowd_is_told_to_come_again_in_json(tmp_path):
         assert first.result().status_code == 200
     other.close()
     server.end()
+
+
+def test_what_a_crowd_was_told_is_durable_is_there_after_a_kill(tmp_path):
+    """They share transactions, each answered for its own: who was told so finds it, and nobody finds half of a request."""
+    place = str(tmp_path / "ledger.db")
+    token = command("token", "add", "--source", "web", database=place)["token"]
+    server = Serving(place, rate=1e5)
+    told: dict[str, int] = {}
+
+    def send(name: str) -> None:
+        with httpx.Client(timeout=60) as client:
+            for total in range(1, 1000):
+                body = json.dumps(as_json({name: total, f"{name}'s twin": total}, process=ord(name) - ord("a")))
+                try:
+                    answer = client.post(
+                        f"{server.url}/api/v1/counters", content=body, headers={"Authorization": f"Bearer {token}"}
+                    )
+                except httpx.TransportError:
+                    return
+                assert answer.status_code == 200
+                told[name] = total
+
+    names = "abcdefgh"
+    with ThreadPoolExecutor(len(names)) as pool:
+        sent = [pool.submit(send, name) for name in names]
+        while len(told) < len(names) or min(told.values()) < 5:
+            assert not any(each.done() for each in sent)
+            time.sleep(0.01)
+        server.kill()
+        for each in sent:
+            each.result()
+    ledger = open_ledger(place)
+    recorded(ledger)
+    with ledger.reading() as connection:
+        query = select(accounts.c.subject, func.sum(records.c.uses)).join_from(records, accounts).group_by(accounts.c.subject)
+        found = {row[0]: row[1] for row in connection.execute(query)}
+    assert all(found[name] in (total, total + 1) for name, total in told.items())
+    assert all(found[name] == found[f"{name}'s twin"] for name in names)
+    ledger.close()
