@@ -164,12 +164,14 @@ def test_two_servers_on_one_postgresql(postgres):
     servers = [Serving(place, rate=1e5) for _ in range(2)]
     reader = command("token", "add", "--reader", "r", database=place)["token"]
 
+    pdf = {"specversion": "1.0", "source": "shop", "type": "pdf", "time": "2026-11-22T12:00:00Z"}
+
     def send(worker: int) -> None:
         token, chance = tokens[worker % 2], random.Random(worker)
         for turn in range(1, 7):
             names = ["ada", "bob", f"s{worker}"]
             body = as_json(dict.fromkeys(names, turn), process=1 + worker % 2)
-            batch = [_as_event(f"{turn}-{number}") for number in chance.sample(range(9), 9)]
+            batch = [{**pdf, "id": f"{turn}-{number}"} for number in chance.sample(range(9), 9)]
             for server in chance.sample(servers, 2):
                 assert server.post_until_taken("/api/v1/counters", body, token).status_code == 200
                 assert server.post_until_taken("/api/v1/events", batch, token).status_code == 204
@@ -185,10 +187,6 @@ def test_two_servers_on_one_postgresql(postgres):
     ledger = open_ledger(place)
     assert recorded(ledger)[1] == uses
     ledger.close()
-
-
-def _as_event(name: str) -> dict[str, object]:
-    return {"specversion": "1.0", "id": name, "source": "shop", "type": "pdf", "time": "2026-11-22T12:00:00Z"}
 
 
 def test_a_crowd_is_told_to_come_again_in_json(tmp_path):
