@@ -4,19 +4,18 @@
     python benchmarks/ledger.py --postgresql URL    the same on an empty PostgreSQL database
     python benchmarks/ledger.py --uses 1000000 --rounds 3 --only ingest
 
-Ingest is durable: each batch is one transaction, synced to disk. Rows are counters that have grown, as an agent sends them.
-"Over HTTP" is a real server in a process of its own; its client waits for each answer before it sends the next batch. The bare
-database inserts the same records as text columns with their id as primary key, and knows nothing of totals, chains or hours.
+Ingest is durable: each batch is one transaction, synced to disk. Rows are counters that have grown, as an agent sends them; a
+fifth of them are new ones. "Over HTTP" is a real server in a process of its own, whose client waits for each answer before it
+sends the next batch; "8 over HTTP" are eight such clients, of one source. `ledger_raw.py` says what this is compared with.
 """
 
 from __future__ import annotations
 
 import argparse
 import gc
+import http.client
 import json
-import os
 import resource
-import sqlite3
 import statistics
 import subprocess
 import sys
@@ -24,10 +23,13 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
+
+import msgspec
+from ledger_raw import Bare, to_file
 
 from meterize_ledger.model.question import Question
 from meterize_ledger.model.report import Counter, Report
@@ -41,6 +43,9 @@ BATCHES = (1, 100, 1000, 10_000)
 SUBJECTS = 500
 FEATURES = 20
 HOURS = 24
+CLIENTS = 8
+HEADS = ("batch", "append + fdatasync", "bare table", "same tables", "ledger", "over HTTP", "8 over HTTP", "ledger / bare",
+         "ledger / same tables", "CPU of a row, µs: bare", "same tables", "ledger")  # fmt: skip
 
 
 def batches(size: int, total: int) -> Iterator[Report]:
@@ -71,122 +76,81 @@ def batches(size: int, total: int) -> Iterator[Report]:
         )
 
 
-def as_rows(report: Report) -> list[tuple[Any, ...]]:
-    """What the ledger records of a report, as a bare database would hold it."""
-    seen = report.seen.isoformat()
-    return [
-        (f"{report.incarnation}:{each.hook}:{each.subject}:{each.total - 1}-{each.total}", each.feature, each.package,
-         each.subject, report.host, seen, 1)
-        for each in report.counters
-    ]  # fmt: skip
-
-
-COLUMNS = "id TEXT PRIMARY KEY, feature TEXT, package TEXT, subject TEXT, host TEXT, time TEXT, uses BIGINT"
-
-
-def to_file(folder: Path, rows: list[list[tuple[Any, ...]]]) -> float:
-    """Append and fdatasync each batch; seconds."""
-    lines = [b"".join(json.dumps(row).encode() + b"\n" for row in batch) for batch in rows]
-    number = os.open(folder / "appended", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
-    began = time.perf_counter()
-    for line in lines:
-        os.write(number, line)
-        os.fdatasync(number)
-    took = time.perf_counter() - began
-    os.close(number)
-    return took
-
-
-def to_sqlite(folder: Path, rows: list[list[tuple[Any, ...]]]) -> float:
-    """Insert each batch in a transaction of its own; seconds."""
-    connection = sqlite3.connect(folder / "bare.db", isolation_level=None)
-    connection.execute("PRAGMA journal_mode=WAL").fetchall()
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute(f"CREATE TABLE IF NOT EXISTS bare ({COLUMNS})")
-    began = time.perf_counter()
-    for batch in rows:
-        connection.execute("BEGIN IMMEDIATE")
-        connection.executemany("INSERT INTO bare VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", batch)
-        connection.execute("COMMIT")
-    took = time.perf_counter() - began
-    connection.close()
-    return took
-
-
-def to_postgresql(url: str, rows: list[list[tuple[Any, ...]]]) -> float:
-    """Insert each batch in a transaction of its own; seconds."""
-    import psycopg
-
-    with psycopg.connect(url) as connection:
-        connection.execute(f"CREATE TABLE IF NOT EXISTS bare ({COLUMNS})".encode())
-        connection.commit()
-        began = time.perf_counter()
-        for batch in rows:
-            with connection.cursor() as cursor:
-                cursor.executemany("INSERT INTO bare VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING", batch)
-            connection.commit()
-        return time.perf_counter() - began
-
-
-def to_ledger(database: Database, reports: list[Report]) -> float:
-    """Record each batch, called in this process; seconds."""
-    began = time.perf_counter()
+def to_ledger(database: Database, reports: list[Report]) -> tuple[float, float]:
+    """Record each batch, called in this process; seconds, and seconds of CPU."""
+    began, cpu = time.perf_counter(), time.process_time()
     for report in reports:
         (taken,) = take_reports(database, "bench", [report])
         assert taken.recorded == len(report.counters)
-    return time.perf_counter() - began
+    return time.perf_counter() - began, time.process_time() - cpu
 
 
-def over_http(url: str, token: str, reports: list[Report]) -> float:
-    """Send each batch over one connection, and wait for its answer; seconds."""
-    import http.client
-
-    import msgspec
-
+def over_http(url: str, token: str, reports: list[Report], clients: int = 1) -> float:
+    """Send each batch over one connection a client, and wait for its answer; seconds."""
     bodies = [msgspec.json.encode({"reports": [report]}) for report in reports]
-    connection = http.client.HTTPConnection(url.removeprefix("http://"))
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+
+    def send(which: int) -> None:
+        connection = http.client.HTTPConnection(url.removeprefix("http://"))
+        for body in bodies[which::clients]:
+            connection.request("POST", "/api/v1/counters", body, headers)
+            response = connection.getresponse()
+            assert response.status == 200, response.read()
+            response.read()
+
     began = time.perf_counter()
-    for body in bodies:
-        connection.request("POST", "/api/v1/counters", body, headers)
-        response = connection.getresponse()
-        assert response.status == 200, response.read()
-        response.read()
+    with ThreadPoolExecutor(clients) as pool:
+        list(pool.map(send, range(clients)))
     return time.perf_counter() - began
 
 
 def ingest(place: str | None, rounds: int, folder: Path) -> None:
-    """The table of rows a second."""
-    database = open_ledger(place or folder / "ledger.db")
+    """The table of rows a second: medians of rounds that take all ways in turn; ratios are medians of those within a round."""
+    database, bare = open_ledger(place or folder / "ledger.db"), Bare(place, folder)
+    if not place:
+        open_ledger(bare.file).close()
     token = make_source_token(database, "bench")[1]
     server, url = serve(str(place or folder / "ledger.db"))
-    print(f"{'batch':>7} {'append+fdatasync':>17} {'bare database':>14} {'ledger':>10} {'over HTTP':>10} {'ledger/bare':>12}")
+    sent = 0
+    print("|", " | ".join(HEADS), "|\n|", "---:|" * len(HEADS), sep="")
     for size in BATCHES:
-        total = max(200 if size == 1 else 20_000, size * 5)
-        seen: dict[str, list[float]] = {}
-        for _ in range(rounds):  # interleaved: whatever else the machine does hits all of them
-            own, sent = list(batches(size, total)), list(batches(size, total))
-            rows = [as_rows(report) for report in own]
+        total = {1: 200, 100: 5_000, 1000: 20_000, 10_000: 50_000}[size]
+        speed: dict[str, list[float]] = {}
+        cpu: dict[str, list[float]] = {}
+        for _ in range(rounds):
+            given = [list(batches(size, total)) for _ in range(5)]
             gc.collect()
             gc.freeze()  # what is sent is the sender's, and must not be looked through by the collector meanwhile
-            ways: dict[str, Callable[[], float]] = {
-                "file": lambda rows=rows: to_file(folder, rows),  # type: ignore[misc]
-                "bare": lambda rows=rows: to_postgresql(place, rows) if place else to_sqlite(folder, rows),  # type: ignore[misc]
-                "ledger": lambda own=own: to_ledger(database, own),  # type: ignore[misc]
-                "http": lambda sent=sent: over_http(url, token, sent),  # type: ignore[misc]
+            ways: dict[str, Callable[[list[Report]], float | tuple[float, float]]] = {
+                "bare": bare.one_table,
+                "same": bare.same_tables,
+                "ledger": lambda reports: to_ledger(database, reports),
+                "http": lambda reports: over_http(url, token, reports),
+                "many": lambda reports: over_http(url, token, sorted(reports, key=lambda r: r.counters[0].total), CLIENTS),
             }
-            for name, way in ways.items():
-                seen.setdefault(name, []).append(total / way())
+            speed.setdefault("file", []).append(total / to_file(folder, given[0]))
+            for (name, way), reports in zip(ways.items(), given, strict=True):
+                took = way(reports)
+                if isinstance(took, tuple):
+                    cpu.setdefault(name, []).append(took[1] / total * 1e6)
+                    took = took[0]
+                speed.setdefault(name, []).append(total / took)
+            sent += 3 * total
             gc.unfreeze()
-        rate = {name: statistics.median(values) for name, values in seen.items()}
-        share = statistics.median(a / b for a, b in zip(seen["ledger"], seen["bare"], strict=True))
-        cells = (f"{rate['file']:>17,.0f}", f"{rate['bare']:>14,.0f}", f"{rate['ledger']:>10,.0f}", f"{rate['http']:>10,.0f}")
-        print(f"{size:>7}", *cells, f"{share:>11.2f}×")
+        rates = [f"{statistics.median(speed[name]):,.0f}" for name in ("file", *ways)]
+        shares = [statistics.median(a / b for a, b in zip(speed["ledger"], speed[to], strict=True)) for to in ("bare", "same")]
+        costs = [f"{statistics.median(cpu[name]):.1f}" for name in ("bare", "same", "ledger")]
+        print("|", " | ".join([f"{size:,}", *rates, *(f"{share:.2f}×" for share in shares), *costs]), "|", flush=True)
     status = Path(f"/proc/{server.pid}/status").read_text(encoding="utf-8")
     peak = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
-    print(f"server's memory, at its highest: {int(peak) // 1024} MiB")
     server.terminate()
     server.wait()
+    begin = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=1)
+    rows = answer(database, Question(start=begin, end=begin + timedelta(days=2), zone=ZoneInfo("UTC"), by=("host",))).rows
+    found = sum(row.uses for row in rows if row.group == ("h1",))  # on PostgreSQL "the same tables" are in the same database
+    print(
+        f"\nThe server's memory, at its highest: {int(peak) // 1024} MiB. Sent {sent:,} uses, recorded {found:,}.", flush=True
+    )
     database.close()
 
 
@@ -201,46 +165,47 @@ def serve(place: str) -> tuple[subprocess.Popen[str], str]:
 
 
 def questions(place: str | None, uses: int, folder: Path) -> None:
-    """The table of seconds a question takes. The uses are recorded as events of one use each would be: one record for each."""
+    """The table of seconds a question takes.
+
+    The uses come as 48,000 counts, each of some 208: 20 features, 100 subjects, 24 hours. Questions read sums by hour and
+    account alone, of which there are as many as if each use had come by itself; records, which they never read, are fewer.
+    """
     database = open_ledger(place or folder / "many.db")
-    make_source_token(database, "bench")
-    begin = datetime(2026, 11, 1, tzinfo=UTC)
+    make_source_token(database, "questions")
+    begin = datetime(2026, 10, 1, tzinfo=UTC)
     width = FEATURES * 100
     began = time.perf_counter()
-    sent = turn = 0
-    while sent < uses:
-        seen = begin + timedelta(seconds=turn * HOURS * 3600 * width / uses)
-        counters = [
-            Counter(
-                hook=f"p/f{row % FEATURES}/1", feature=f"f{row % FEATURES}", package="p", policy="every",
-                subject=f"s{row // FEATURES}", total=turn + 1,
-            )
-            for row in range(min(width, uses - sent))
-        ]  # fmt: skip
-        incarnation = f"00000000-0000-7000-8000-{turn // 1000:012}"
-        take_reports(
-            database,
-            "bench",
-            [Report(incarnation=incarnation, host="h", pid=1, started=begin, seen=seen, counters=tuple(counters))],
-        )
-        sent += len(counters)
-        turn += 1
-    took = time.perf_counter() - began
-    print(f"\n{sent:,} records in {took:.0f} s ({sent / took:,.0f} a second, batches of {width:,})")
+    for hour in range(HOURS):
+        counters = tuple(
+            Counter(hook=f"p/q{row % FEATURES}/1", feature=f"q{row % FEATURES}", package="p", policy="every",
+                    subject=f"s{row // FEATURES}", total=uses // width * (hour + 1) // HOURS)
+            for row in range(width)
+        )  # fmt: skip
+        seen = begin + timedelta(hours=hour)
+        whole = Report(incarnation="0" * 8, host="h", pid=1, started=begin, seen=seen, counters=counters)
+        take_reports(database, "questions", [whole])
     end = begin + timedelta(days=30)
+    total = answer(database, Question(start=begin, end=end, zone=ZoneInfo("UTC"))).total
+    print(f"\n{total:,} uses in {width * HOURS:,} sums, recorded in {time.perf_counter() - began:.0f} s\n")
+    utc, kolkata = ZoneInfo("UTC"), ZoneInfo("Asia/Kolkata")
     asked = {
-        "feature, subject, hour": Question(start=begin, end=end, zone=ZoneInfo("UTC"), by=("feature", "subject"), unit="hour"),
-        "feature, day in Kolkata": Question(start=begin, end=end, zone=ZoneInfo("Asia/Kolkata"), by=("feature",), unit="day"),
-        "one subject, by feature": Question(start=begin, end=end, zone=ZoneInfo("UTC"), by=("feature",), subjects=("s7",)),
-        "top 10 subjects, before": Question(start=begin, end=end, zone=ZoneInfo("UTC"), by=("subject",), top=10, compare=True),
+        "by feature, subject, hour": Question(start=begin, end=end, zone=utc, by=("feature", "subject"), unit="hour"),
+        "by feature and day in Kolkata": Question(start=begin, end=end, zone=kolkata, by=("feature",), unit="day"),
+        "one subject, by feature": Question(start=begin, end=end, zone=utc, by=("feature",), subjects=("s7",)),
+        "top 10 subjects, and the month before": Question(
+            start=begin, end=end, zone=utc, by=("subject",), top=10, compare=True
+        ),
     }
+    print("| question | rows | s | CPU here, s |\n|---|---:|---:|---:|")
     for name, question in asked.items():
-        times = []
-        for _ in range(7):
-            began = time.perf_counter()
+        times, cpus = [], []
+        for _ in range(9):
+            clock, cpu = time.perf_counter(), time.process_time()
             found = answer(database, question)
-            times.append(time.perf_counter() - began)
-        print(f"{name:<26} {len(found.rows):>7,} rows {statistics.median(times):>8.3f} s   total {found.total:,}")
+            times.append(time.perf_counter() - clock)
+            cpus.append(time.process_time() - cpu)
+        spread = f"{statistics.median(times):.3f} ({min(times):.3f} to {max(times):.3f})"
+        print(f"| {name} | {len(found.rows):,} | {spread} | {statistics.median(cpus):.3f} |", flush=True)
     database.close()
 
 
@@ -256,7 +221,7 @@ def main() -> None:
             ingest(given.postgresql, given.rounds, Path(name))
         if given.only != "ingest":
             questions(given.postgresql, given.uses, Path(name))
-    print(f"this process's memory, at its highest: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MiB")
+    print(f"\nThis process's memory, at its highest: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MiB")
 
 
 if __name__ == "__main__":

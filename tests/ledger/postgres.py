@@ -94,6 +94,12 @@ class Server:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(statement)  # type: ignore[arg-type]
 
+    def ask(self, statement: str, *values: object) -> tuple[object, ...] | None:
+        import psycopg
+
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            return connection.execute(statement, values).fetchone()  # type: ignore[call-overload, no-any-return]
+
     def _environment(self) -> dict[str, str]:
         return {"PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "UTC"}
 

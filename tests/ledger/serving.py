@@ -43,8 +43,8 @@ def _serve(place: str, port: int, limits: Limits, told: Connection) -> None:
         serve(database, listening, limits)
 
 
-_PROCESSES = multiprocessing.get_context("forkserver")
-_PROCESSES.set_forkserver_preload(["tests.ledger.serving"])
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["tests.ledger.serving"])
 
 
 class Serving:
@@ -60,8 +60,8 @@ class Serving:
         return f"http://127.0.0.1:{self._port}"
 
     def start(self) -> None:
-        told, tell = _PROCESSES.Pipe(duplex=False)
-        self.process = _PROCESSES.Process(target=_serve, args=(self._database, self._port, self._limits, tell), daemon=True)
+        told, tell = PROCESSES.Pipe(duplex=False)
+        self.process = PROCESSES.Process(target=_serve, args=(self._database, self._port, self._limits, tell), daemon=True)
         self.process.start()
         tell.close()
         self._port = told.recv()

@@ -242,7 +242,7 @@ def test_an_export_over_http_is_proved(api, tmp_path: Path):
     api.tell(as_json({"ada": 3}))
     file = tmp_path / "export.jsonl"
     file.write_bytes(api.read("export").content)
-    ends = {end["source"]: (end["seq"], end["link"]) for end in api.read("chains").json()["chains"]}
+    ends = [(end["source"], end["seq"], end["link"]) for end in api.read("chains").json()["chains"]]
     proof = prove(read_rows(file), ends)
     assert proof.holds
     assert proof.chains[0].uses == 3

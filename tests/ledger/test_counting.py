@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import msgspec
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 from tests.ledger.made import INCARNATION, NOON, counter, report
 
 from meterize_ledger.errors import Refused
 from meterize_ledger.model.text import USES_LIMIT
 from meterize_ledger.service.access import make_source_token
 from meterize_ledger.service.counting import take_reports
+from meterize_ledger.store.counters import counter_keys, raise_totals
 from meterize_ledger.store.database import Database
 from meterize_ledger.store.losses import list_losses
-from meterize_ledger.store.schema import hourly, records, sources
+from meterize_ledger.store.schema import accounts, counters, hourly, processes, records, sources
 
 
 def uses(ledger: Database) -> int:
@@ -113,3 +116,54 @@ def test_a_report_of_many(ledger):
     assert take_reports(ledger, "web", [report(*many)])[0].recorded == 2500
     assert take_reports(ledger, "web", [report(*many)])[0].recorded == 0
     assert uses(ledger) == 2500
+
+
+def test_what_else_is_told_of_a_counter_neither_splits_nor_doubles_it(ledger):
+    """Its process, its hook and its subject make it the same; names that change with a new version of a plan do not."""
+    first = counter(3)
+    others = [
+        msgspec.structs.replace(first, **{name: "another", "total": total})
+        for total, name in enumerate(("feature", "package", "policy"), 4)
+    ]
+    take_reports(ledger, "web", [report(first)])
+    for each in others:
+        take_reports(ledger, "web", [report(each, host="h2"), report(first)])
+    take_reports(ledger, "web", [report(*others, first)])
+    with ledger.reading() as connection:
+        kept = connection.execute(select(counters.c.total, counters.c.hook, counters.c.policy)).all()
+        names = connection.execute(select(accounts.c.feature, accounts.c.package, accounts.c.host)).all()
+    assert kept == [(6, "tablib/xlsx/1", "every")]
+    assert names == [("xlsx", "tablib", "h1")]
+    assert uses(ledger) == 6
+
+
+def test_in_one_batch_the_first_names_hold(ledger):
+    take_reports(ledger, "web", [report(counter(1), counter(2, feature="b")), report(counter(3, feature="c"))])
+    with ledger.reading() as connection:
+        assert connection.scalars(select(accounts.c.feature)).all() == ["xlsx"]
+
+
+def test_the_database_itself_takes_no_second_counter(ledger):
+    """Its key stands for process, hook and subject, all of which it can be made from again."""
+    take_reports(
+        ledger, "web", [report(counter(1), counter(2, None), counter(3, "", hook="b:1")), report(counter(4), process=2)]
+    )
+    with ledger.reading() as connection:
+        kept = connection.execute(
+            select(counters, processes.c.incarnation, accounts.c.subject).join_from(counters, processes).join(accounts)
+        ).all()
+    for row in kept:
+        made = counter_keys(row.incarnation, [counter(1, row.subject, hook=row.hook)])
+        assert made == [row.key]
+        again = {**row._mapping, "id": None, "account_id": row.account_id, "total": 9}
+        values = {column.name: again[column.name] for column in counters.columns if column.name != "id"}
+        with pytest.raises(IntegrityError):
+            ledger.write(lambda connection, values=values: connection.execute(counters.insert(), values))
+
+
+def test_a_counter_that_moved_elsewhere_is_no_use(ledger):
+    """The second guard: a use is recorded by whoever moves its counter from where the use begins, or not at all."""
+    take_reports(ledger, "web", [report(counter(3))])
+    with pytest.raises(AssertionError, match="were not where they stood"):
+        ledger.write(lambda connection: raise_totals(connection, {1: (2, 5)}))
+    assert uses(ledger) == 3

@@ -52,7 +52,7 @@ def ask_all(described, mode, examples: int) -> int:
 
 @pytest.mark.parametrize("mode", ["positive", "negative"])
 def test_every_answer_is_documented(described, mode):
-    assert ask_all(described, schemathesis.GenerationMode(mode), 15) > 60
+    assert ask_all(described, schemathesis.GenerationMode(mode), 10) > 40
 
 
 @pytest.mark.slow

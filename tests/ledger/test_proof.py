@@ -61,7 +61,7 @@ def test_every_change_of_every_value_is_seen(full):
 
 def test_what_is_removed_swapped_or_doubled_is_seen(full):
     honest = rows(full)
-    ended = {end.source: (end.seq, end.link) for end in ends(full)}
+    ended = [(end.source, end.seq, end.link) for end in ends(full)]
     for number in range(len(honest)):
         assert not prove(honest[:number] + honest[number + 1 :], ended).holds, number
         assert not prove(honest[: number + 1] + honest[number:], ended).holds, number
@@ -72,10 +72,10 @@ def test_what_is_removed_swapped_or_doubled_is_seen(full):
 
 
 def test_a_chain_made_anew_is_seen_by_whoever_kept_an_end(full, tmp_path):
-    kept = {end.source: (end.seq, end.link) for end in ends(full)}
+    kept = [(end.source, end.seq, end.link) for end in ends(full)]
     take_reports(full, "web", [report(counter(11))])
     assert prove(rows(full), kept).holds  # it has only grown
-    assert not prove(rows(full), {"web": (6, "0" * 64)}).holds
+    assert not prove(rows(full), [("web", 6, "0" * 64)]).holds
     assert not prove([], kept).holds
 
 
@@ -83,7 +83,7 @@ def test_one_subject_proves_its_own_uses_without_seeing_others(full):
     own = rows(full, subject="ada")
     text = json.dumps(own)
     assert "bob" not in text
-    proof = prove(own, {end.source: (end.seq, end.link) for end in ends(full)})
+    proof = prove(own, [(end.source, end.seq, end.link) for end in ends(full)])
     assert proof.holds
     assert {chain.source: (chain.shown, chain.uses, chain.hidden) for chain in proof.chains} == {
         "shop": (1, 2, 2),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import signal
 import sqlite3
@@ -9,6 +10,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx2 as httpx
 import pytest
 from sqlalchemy import func, select
 from tests.ledger.made import as_json, counter, event, report
@@ -22,7 +24,7 @@ from meterize_ledger.service.events import take_events
 from meterize_ledger.service.exports import Selection, export_rows
 from meterize_ledger.service.ledger import open_ledger
 from meterize_ledger.store.database import Database
-from meterize_ledger.store.schema import metadata, records
+from meterize_ledger.store.schema import accounts, metadata, records
 
 MANY = 1500
 
@@ -151,4 +153,98 @@ def test_memory_and_disk_give_way_in_words(tmp_path):
     assert recorded(ledger) == (0, 0)
     take_reports(ledger, "web", [report(counter(1))])
     assert recorded(ledger) == (1, 1)
+    ledger.close()
+
+
+def test_two_servers_on_one_postgresql(postgres):
+    """Each sender talks to both by turns, and sends again; sources, processes, accounts, hours and events are the same ones."""
+    postgres.run(f"TRUNCATE {', '.join(metadata.tables)} RESTART IDENTITY")
+    place = postgres.url("postgres")
+    tokens = [command("token", "add", "--source", name, database=place)["token"] for name in ("web", "other")]
+    servers = [Serving(place, rate=1e5) for _ in range(2)]
+    reader = command("token", "add", "--reader", "r", database=place)["token"]
+
+    pdf = {"specversion": "1.0", "source": "shop", "type": "pdf", "time": "2026-11-22T12:00:00Z"}
+
+    def send(worker: int) -> None:
+        token, chance = tokens[worker % 2], random.Random(worker)
+        for turn in range(1, 7):
+            names = ["ada", "bob", f"s{worker}"]
+            body = as_json(dict.fromkeys(names, turn), process=1 + worker % 2)
+            batch = [{**pdf, "id": f"{turn}-{number}"} for number in chance.sample(range(9), 9)]
+            for server in chance.sample(servers, 2):
+                assert server.post_until_taken("/api/v1/counters", body, token).status_code == 200
+                assert server.post_until_taken("/api/v1/events", batch, token).status_code == 204
+
+    with ThreadPoolExecutor(6) as pool:
+        for sent in [pool.submit(send, worker) for worker in range(6)]:
+            sent.result()
+    uses = 6 * (2 * 2 + 6) + 6 * 9  # ada and bob of two processes, six more subjects; events of one (source, id) each
+    period = {"from": "2026-01-01", "to": "2027-01-01"}
+    assert [server.get("/api/v1/usage", reader, **period).json()["total"] for server in servers] == [uses, uses]
+    for server in servers:
+        server.end()
+    ledger = open_ledger(place)
+    assert recorded(ledger)[1] == uses
+    ledger.close()
+
+
+def test_a_crowd_is_told_to_come_again_in_json(tmp_path):
+    place = str(tmp_path / "ledger.db")
+    token = command("token", "add", "--source", "web", database=place)["token"]
+    server = Serving(place, at_once=1)
+    other = sqlite3.connect(place, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")  # whoever comes first waits
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(server.post_until_taken, "/api/v1/counters", as_json({"ada": 1}), token)
+        answers = []
+        while len(answers) < 100 and (not answers or answers[-1].status_code != 503):
+            time.sleep(0.05)
+            answers.append(httpx.get(f"{server.url}/api/v1/health"))
+            answers.append(httpx.get(f"{server.url}/api/v1/chains"))
+        assert {each.status_code for each in answers[::2]} == {200}  # health is asked for no matter how full it is
+        assert answers[-1].json()["error"]["slug"] == "ledger-crowded"
+        assert answers[-1].headers["retry-after"] == "1"
+        other.execute("ROLLBACK")
+        assert first.result().status_code == 200
+    other.close()
+    server.end()
+
+
+def test_what_a_crowd_was_told_is_durable_is_there_after_a_kill(tmp_path):
+    """They share transactions, each answered for its own: who was told so finds it, and nobody finds half of a request."""
+    place = str(tmp_path / "ledger.db")
+    token = command("token", "add", "--source", "web", database=place)["token"]
+    server = Serving(place, rate=1e5)
+    told: dict[str, int] = {}
+
+    def send(name: str) -> None:
+        with httpx.Client(timeout=60) as client:
+            for total in range(1, 1000):
+                body = json.dumps(as_json({name: total, f"{name}'s twin": total}, process=ord(name) - ord("a")))
+                try:
+                    answer = client.post(
+                        f"{server.url}/api/v1/counters", content=body, headers={"Authorization": f"Bearer {token}"}
+                    )
+                except httpx.TransportError:
+                    return
+                assert answer.status_code == 200
+                told[name] = total
+
+    names = "abcdefgh"
+    with ThreadPoolExecutor(len(names)) as pool:
+        sent = [pool.submit(send, name) for name in names]
+        while len(told) < len(names) or min(told.values()) < 5:
+            assert not any(each.done() for each in sent)
+            time.sleep(0.01)
+        server.kill()
+        for each in sent:
+            each.result()
+    ledger = open_ledger(place)
+    recorded(ledger)
+    with ledger.reading() as connection:
+        query = select(accounts.c.subject, func.sum(records.c.uses)).join_from(records, accounts).group_by(accounts.c.subject)
+        found = {row[0]: row[1] for row in connection.execute(query)}
+    assert all(found[name] in (total, total + 1) for name, total in told.items())
+    assert all(found[name] == found[f"{name}'s twin"] for name in names)
     ledger.close()

@@ -11,11 +11,11 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from meterize_ledger.errors import LedgerError
+from meterize_ledger.errors import LedgerError, Unavailable
 from meterize_ledger.store.database import Database
 
 from . import routes
-from .failure import on_defect, on_http_error, on_ledger_error
+from .failure import answer, on_defect, on_http_error, on_ledger_error
 from .metrics import Metrics
 from .rate import Buckets
 from .settings import Limits
@@ -32,6 +32,7 @@ ROUTES = (
     Route("/api/v1/openapi.json", routes.get_openapi),
     Route("/metrics", routes.get_metrics),
 )
+OPEN = frozenset({"/api/v1/health", "/metrics"})
 PATHS = frozenset(route.path for route in ROUTES)
 
 
@@ -41,7 +42,7 @@ def make_app(database: Database, limits: Limits | None = None) -> Starlette:
     state = State(database=database, limits=limits, buckets=Buckets(limits), metrics=Metrics())
     app = Starlette(
         routes=ROUTES,
-        middleware=[Middleware(Measured, metrics=state.metrics)],
+        middleware=[Middleware(Measured, metrics=state.metrics), Middleware(Bounded, most=limits.at_once)],
         exception_handlers={LedgerError: on_ledger_error, HTTPException: on_http_error, Exception: on_defect},
     )
     app.state.meterize = state
@@ -72,3 +73,35 @@ class Measured:
             await send(message)
 
         return counted
+
+
+class Bounded:
+    """Answers so many requests at once, and tells the others to come again: what is read of each is in memory.
+
+    Health and metrics are answered even then: whoever looks after the server has to see that it is full, not down.
+    """
+
+    def __init__(self, app: ASGIApp, most: int) -> None:
+        self._app, self._most, self._here = app, most, 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http" or scope["path"] in OPEN:
+            await self._app(scope, receive, send)
+            return
+        if self._here >= self._most:
+            await answer(_crowded())(scope, receive, send)
+            return
+        self._here += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._here -= 1
+
+
+def _crowded() -> Unavailable:
+    return Unavailable(
+        "as many requests as the server takes at once are being answered",
+        slug="ledger-crowded",
+        hint="Send the same again in a moment. Nothing of it was read.",
+    )

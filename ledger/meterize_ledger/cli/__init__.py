@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "import": "backfill",
     "correct": "correct",
     "prove": "prove",
+    "retain": "retain",
 }
 """Each command's name, and the module that has it under the module's own name."""
 NEEDED: Final = ("alembic", "msgspec", "sqlalchemy", "starlette", "uvicorn")
@@ -61,6 +62,7 @@ HELP: Final = {
     "import": "Record usage from a file, once.",
     "correct": "Amend a record by another one.",
     "prove": "Check an export: nothing removed, added or changed.",
+    "retain": "Drop old records, sealed and archived.",
 }
 
 

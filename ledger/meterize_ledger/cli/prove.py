@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain as chained
 from pathlib import Path
 
 import click
@@ -17,13 +18,15 @@ SHOWN = 20
 
 
 @click.command()
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
     "--end", "ends", multiple=True, metavar="SOURCE:SEQ:LINK", help="A link that was seen earlier, say on an invoice."
 )
 @output.json_option
-def prove(file: Path, ends: tuple[str, ...], as_json: bool) -> int:
+def prove(files: tuple[Path, ...], ends: tuple[str, ...], as_json: bool) -> int:
     """Check an export, with nothing but the file: that no record was removed, added or changed, and no use counted twice.
+
+    Archives of `meterize ledger retain` may come before it, the oldest first: they are followed as one.
 
     Needs no ledger, no network, and none of the packages that the ledger needs. Exit code 1 where something is wrong.
 
@@ -31,7 +34,7 @@ def prove(file: Path, ends: tuple[str, ...], as_json: bool) -> int:
     Example:
       meterize ledger prove november.csv --end web-1:1042:9f86d0…
     """
-    proof = follow(read_rows(file), dict(map(_end, ends)))
+    proof = follow(chained.from_iterable(map(read_rows, files)), map(_end, ends))
     if as_json:
         output.print_json({"holds": proof.holds, "chains": [_as_mapping(chain) for chain in proof.chains]})
     else:
@@ -39,16 +42,17 @@ def prove(file: Path, ends: tuple[str, ...], as_json: bool) -> int:
     return 0 if proof.holds else FINDINGS
 
 
-def _end(text: str) -> tuple[str, tuple[int, str]]:
+def _end(text: str) -> tuple[str, int, str]:
     parts = text.rsplit(":", 2)
     if len(parts) != 3 or not parts[1].isdecimal():
         raise Refused(f"{text!r} is not SOURCE:SEQ:LINK", slug="bad-end", hint="As `meterize ledger export` prints it.")
-    return parts[0], (int(parts[1]), parts[2])
+    return parts[0], int(parts[1]), parts[2]
 
 
 def _as_mapping(chain: Chain) -> dict[str, object]:
     return {
         "source": chain.source,
+        "sealed": chain.sealed,
         "seq": chain.seq,
         "link": chain.link,
         "shown": chain.shown,
@@ -68,6 +72,8 @@ def _show(chains: tuple[Chain, ...]) -> None:
     ]
     output.print_table(("source", "records", "shown", "uses", "chain", "end"), rows)
     for chain in chains:
+        if chain.sealed:
+            output.say(output.printable(f"{chain.source}: records up to {chain.sealed} were sealed, and are in an archive"))
         for problem in chain.problems[:SHOWN]:
             output.say(output.printable(f"{chain.source}: {problem}"))
         if len(chain.problems) > SHOWN:

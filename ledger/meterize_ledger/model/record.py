@@ -8,34 +8,47 @@ from typing import Final, Literal
 from msgspec import Struct
 from msgspec.json import Encoder
 
-Kind = Literal["use", "event", "correction"]
+Kind = Literal["use", "event", "correction", "seal"]
 START: Final = bytes(32)
 """The link before a source's first record."""
 
 
-class Record(Struct, frozen=True, kw_only=True, gc=False):
+class Record(Struct, frozen=True, gc=False):
     """One record; its fields stand in the order in which they are hashed, which is the alphabet's."""
 
-    amends: str | None = None
-    asked_by: str | None = None
-    data: str | None = None
+    amends: str | None
+    asked_by: str | None
+    data: str | None
     feature: str
-    hook: str | None = None
-    host: str | None = None
+    hook: str | None
+    host: str | None
     id: str
     kind: Kind
-    marks: str | None = None
+    marks: str | None
     origin: str
-    package: str | None = None
-    policy: str | None = None
+    package: str | None
+    policy: str | None
     received: str
     salt: str
     seq: int
     source: str
-    subject: str | None = None
+    subject: str | None
     time: str
     uses: int
-    why: str | None = None
+    why: str | None
+
+
+class Seal(Struct, frozen=True, kw_only=True):
+    """What a seal's record says in its ``data``, in the order of the alphabet.
+
+    The records of its source up to ``seq``, whose link is ``link``, arrived before ``before`` and may be gone from the ledger.
+    They are in a file whose SHA-256 is ``archive``.
+    """
+
+    archive: str
+    before: str
+    link: str
+    seq: int
 
 
 class Link(Struct, frozen=True, kw_only=True):
@@ -72,5 +85,9 @@ def use_key(counter: bytes, total: int) -> bytes:
 
 def use_id(incarnation: str, hook: str, subject: str | None, first: int, last: int) -> str:
     """``incarnation:hook:subject:from-to``; a colon in a hook's id is written ``%3A``, so that the parts can be told apart."""
-    plain = hook.replace("%", "%25").replace(":", "%3A") if ":" in hook else hook
-    return f"{incarnation}:{plain}:{subject or ''}:{first}-{last}"
+    return f"{incarnation}:{name_in_id(hook)}:{subject or ''}:{first}-{last}"
+
+
+def name_in_id(hook: str) -> str:
+    """A hook's id as a part of a use's."""
+    return hook.replace("%", "%25").replace(":", "%3A") if ":" in hook else hook

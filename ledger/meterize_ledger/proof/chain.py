@@ -24,10 +24,13 @@ _HEX: Final = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(slots=True, kw_only=True)
 class Chain:
-    """What was found of one source: its last record and link, how many are shown whole, their uses, and what is wrong."""
+    """What was found of one source: its last record and link, how many are shown whole, their uses, and what is wrong.
+
+    ``sealed`` is the record up to which it is elsewhere, with the link ``begin``; ``seals`` are those that its records tell of.
+    """
 
     source: str
-    first: int = 0
+    sealed: int = 0
     seq: int = 0
     link: str = START
     shown: int = 0
@@ -36,6 +39,8 @@ class Chain:
     problems: list[str] = field(default_factory=list)
     totals: dict[str, int] = field(default_factory=dict)
     ids: dict[str, int] = field(default_factory=dict)
+    seals: set[tuple[int, str]] = field(default_factory=set)
+    begin: str = START
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,32 +55,40 @@ class Proof:
         return bool(self.chains) and not any(chain.problems for chain in self.chains)
 
 
-def prove(rows: Iterable[Mapping[str, Value]], ends: Mapping[str, tuple[int, str]] | None = None) -> Proof:
-    """Follow every chain through the rows of an export.
+def prove(rows: Iterable[Mapping[str, Value]], ends: Iterable[tuple[str, int, str]] = ()) -> Proof:
+    """Follow every chain through the rows of an export, or of archives and the export that goes on after them.
 
-    ``ends`` are links that were seen earlier or elsewhere (on an invoice): by source the number of a record and its link.
+    ``ends`` are links that were seen earlier or elsewhere (on an invoice): a source, the number of a record and its link.
     A chain that does not pass through them was made anew.
     """
     chains: dict[str, Chain] = {}
-    seen: set[str] = set()
+    known = {(source, seq): link for source, seq, link in ends}
+    seen: set[tuple[str, int]] = set()
     for row in rows:
         source = str(row.get("source") or "")
         chain = chains.setdefault(source, Chain(source=source))
         _take(chain, row)
-        known = (ends or {}).get(source)
-        if known and known[0] == chain.seq:
-            seen.add(source)
-            if known[1] != chain.link:
-                chain.problems.append(f"record {chain.seq} has the link {chain.link}, not {known[1]}, which was seen before")
-    for source, (seq, _) in (ends or {}).items():
-        if source not in seen:
-            chain = chains.setdefault(source, Chain(source=source))
-            chain.problems.append(f"record {seq}, whose link was seen before, is not in the export")
+        place = (source, chain.seq)
+        if place in known:
+            seen.add(place)
+            if known[place] != chain.link:
+                chain.problems.append(
+                    f"record {chain.seq} has the link {chain.link}, not {known[place]}, which was seen before"
+                )
+    for source, seq in known.keys() - seen:
+        chain = chains.setdefault(source, Chain(source=source))
+        chain.problems.append(f"record {seq}, whose link was seen before, is not in the export")
+    for chain in chains.values():
+        if chain.sealed and (chain.source, chain.sealed) not in seen and (chain.sealed, chain.begin) not in chain.seals:
+            chain.problems.append(f"records up to {chain.sealed} are not there, and no seal in the chain says so")
     return Proof(chains=tuple(chains[source] for source in sorted(chains)))
 
 
 def _take(chain: Chain, row: Mapping[str, Value]) -> None:
     seq, link, leaf = row.get("seq"), str(row.get("link") or ""), str(row.get("leaf") or "")
+    if isinstance(seq, int) and _HEX.fullmatch(link) and row.get("leaf") is None and row.get("kind") is None:
+        _begin_sealed(chain, seq, link)
+        return
     if not isinstance(seq, int) or not _HEX.fullmatch(link) or not _HEX.fullmatch(leaf):
         chain.problems.append(f"after record {chain.seq}: a row without seq, leaf or link")
         return
@@ -83,19 +96,25 @@ def _take(chain: Chain, row: Mapping[str, Value]) -> None:
     own = leaf_of(row) if whole else leaf
     if whole and own != leaf:
         chain.problems.append(f"record {seq} was changed: its contents give the leaf {own}")
-    if chain.first == 0:
-        chain.first = seq
-    if seq != chain.seq + 1 and chain.first != seq:
-        chain.problems.append(f"record {seq} follows record {chain.seq}")
-    elif (chain.seq or seq == 1) and sha256(bytes.fromhex(chain.link) + bytes.fromhex(own)).hexdigest() != link:
+    if seq != chain.seq + 1:
+        chain.problems.append(
+            f"record {seq} follows record {chain.seq}" if chain.seq else f"the export begins with record {seq}"
+        )
+    elif sha256(bytes.fromhex(chain.link) + bytes.fromhex(own)).hexdigest() != link:
         chain.problems.append(f"record {seq} does not follow from the one before it")
-    elif chain.seq == 0 and seq != 1 and whole:
-        chain.problems.append(f"the export begins with record {seq}, and what came before it is not shown")
     chain.seq, chain.link = seq, link
     if whole:
         _add(chain, row, seq)
     else:
         chain.hidden += 1
+
+
+def _begin_sealed(chain: Chain, seq: int, link: str) -> None:
+    """A row that stands for all records up to it: the first of its chain, or where an archive that came before it ends."""
+    if chain.seq == 0 and seq > 0:
+        chain.sealed, chain.seq, chain.begin, chain.link = seq, seq, link, link
+    elif (chain.seq, chain.link) != (seq, link):
+        chain.problems.append(f"what begins after record {seq} does not follow record {chain.seq}")
 
 
 def _add(chain: Chain, row: Mapping[str, Value], seq: int) -> None:
@@ -111,6 +130,8 @@ def _add(chain: Chain, row: Mapping[str, Value], seq: int) -> None:
     chain.ids[key] = seq
     if row.get("kind") == "use":
         _follow_counter(chain, name, uses, seq)
+    elif row.get("kind") == "seal":
+        _read_seal(chain, row, seq)
 
 
 def _follow_counter(chain: Chain, name: str, uses: int, seq: int) -> None:
@@ -120,10 +141,18 @@ def _follow_counter(chain: Chain, name: str, uses: int, seq: int) -> None:
         chain.problems.append(f"record {seq} counts {uses} uses, which is not what its id says: {name}")
         return
     counter, first, last = found[1], int(found[2]), int(found[3])
-    before = chain.totals.get(counter, 0)
+    before = chain.totals.get(counter, first if chain.sealed else 0)  # where it stood is told by what was let go of
     if first != before:
         chain.problems.append(f"record {seq} begins at use {first}, its counter stood at {before}: {name}")
     chain.totals[counter] = last
+
+
+def _read_seal(chain: Chain, row: Mapping[str, Value], seq: int) -> None:
+    try:
+        said = json.loads(str(row.get("data")))
+        chain.seals.add((said["seq"], said["link"]))
+    except (ValueError, KeyError, TypeError):
+        chain.problems.append(f"record {seq} is a seal that cannot be read")
 
 
 def leaf_of(row: Mapping[str, Value]) -> str:

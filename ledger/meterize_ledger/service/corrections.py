@@ -11,9 +11,11 @@ from sqlalchemy import Connection
 from meterize_ledger.errors import NotFound, Refused
 from meterize_ledger.model.record import identity
 from meterize_ledger.model.time import micros
+from meterize_ledger.store.appending import Draft, append
 from meterize_ledger.store.database import Database
 from meterize_ledger.store.reading import Whole, find_record
-from meterize_ledger.store.records import Draft, amended, append, known
+from meterize_ledger.store.records import amended, known
+from meterize_ledger.store.seals import sealed_at
 from meterize_ledger.store.sources import lock_source
 
 ORIGIN = "urn:meterize:correction"
@@ -46,11 +48,11 @@ def correct(database: Database, source: str, seq: int, uses: int, *, by: str, wh
     def work(connection: Connection) -> Correction:
         owner = lock_source(connection, source)
         found = find_record(connection, source, seq)
-        if found is None:
+        if found is None or seq <= sealed_at(connection, source):
             raise NotFound(
                 f"the chain of {source!r} has no record {seq}",
                 slug="no-such-record",
-                hint="`meterize ledger export` shows each record's source and seq.",
+                hint="`meterize ledger export` shows those that there are; `retain` may have let go of older ones.",
             )
         key = identity(ORIGIN, name)
         before = found.record.uses + amended(connection, found.key)

@@ -14,8 +14,9 @@ from meterize_ledger.model.record import identity
 from meterize_ledger.model.report import Report
 from meterize_ledger.model.time import micros
 from meterize_ledger.store.accounts import Account, account_ids
+from meterize_ledger.store.appending import Draft, append
 from meterize_ledger.store.database import Database
-from meterize_ledger.store.records import Draft, append, known
+from meterize_ledger.store.records import known
 from meterize_ledger.store.sources import lock_source
 
 from .counting import count

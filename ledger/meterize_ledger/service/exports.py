@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from msgspec.structs import asdict
+from sqlalchemy import Connection
 
 from meterize_ledger.model.record import Link, leaf
 from meterize_ledger.model.time import micros
 from meterize_ledger.store.database import Database
 from meterize_ledger.store.reading import Whole, walk_chain
+from meterize_ledger.store.seals import Cut, seals
 from meterize_ledger.store.sources import chain_ends
 
 Cell = str | int | None
@@ -42,16 +44,38 @@ def ends(database: Database) -> list[Link]:
 
 
 def export_rows(database: Database, selection: Selection) -> Iterator[Mapping[str, Cell]]:
-    """All chains as rows of one state of the ledger, from the first record on. Sources that show none are left out."""
+    """All chains as rows of one state of the ledger. Sources that show no record are left out.
+
+    A chain that was let go of up to a record begins with that one's number and link alone.
+    """
     with database.reading() as connection:
+        sealed = seals(connection)
         for end in chain_ends(connection):
+            begin = sealed.get(end.source)
+            first = 1 if begin is None else begin.seq + 1
             if selection.source not in (None, end.source):
                 continue
-            if selection.subject is not None and not any(map(selection.shows, walk_chain(connection, end.source))):
+            if selection.subject is not None and not any(map(selection.shows, walk_chain(connection, end.source, first))):
                 continue
-            for whole in walk_chain(connection, end.source):
-                proof = {"leaf": leaf(whole.record).hex(), "link": whole.link.hex()}
-                if selection.shows(whole):
-                    yield {**asdict(whole.record), **proof}
-                else:
-                    yield {"source": end.source, "seq": whole.record.seq, **proof}
+            if begin is not None:
+                yield asdict(begin)
+            for whole in walk_chain(connection, end.source, first):
+                yield _row(whole, shown=selection.shows(whole) or whole.record.kind == "seal")
+
+
+def archive_rows(connection: Connection, cuts: Sequence[Cut]) -> Iterator[Mapping[str, Cell]]:
+    """What is about to be let go of, in the transaction that found it: each chain from its seal to its cut, all of it shown."""
+    for cut in cuts:
+        if cut.sealed.seq:
+            yield asdict(cut.sealed)
+        for whole in walk_chain(connection, cut.end.source, cut.sealed.seq + 1):
+            if whole.record.seq > cut.end.seq:
+                break
+            yield _row(whole, shown=True)
+
+
+def _row(whole: Whole, *, shown: bool) -> Mapping[str, Cell]:
+    proof = {"leaf": leaf(whole.record).hex(), "link": whole.link.hex()}
+    if shown:
+        return {**asdict(whole.record), **proof}
+    return {"source": whole.record.source, "seq": whole.record.seq, **proof}

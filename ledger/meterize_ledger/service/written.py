@@ -37,11 +37,15 @@ class Written:
 def write_export(database: Database, selection: Selection, path: Path, form: str | None = None) -> Written:
     """Write an export; an older file of that name is replaced when the new one is complete. Raises Refused, Unavailable."""
     form = form or {".csv": "csv", ".parquet": "parquet"}.get(path.suffix, "json")
-    write = _WRITERS[form]
     tally: dict[str, Any] = {"rows": 0, "shown": 0, "ends": {}}
-    with _replaced(path) as unfinished:
-        write(_tallied(export_rows(database, selection), tally), unfinished)
+    write_rows(_tallied(export_rows(database, selection), tally), path, form)
     return Written(rows=tally["rows"], shown=tally["shown"], ends=tuple(tally["ends"].values()))
+
+
+def write_rows(rows: Rows, path: Path, form: str) -> None:
+    """Write rows in a form; when this returns, the file is on the disk under its name. Raises Unavailable."""
+    with _replaced(path) as unfinished:
+        _WRITERS[form](rows, unfinished)
 
 
 def _tallied(rows: Rows, tally: dict[str, Any]) -> Rows:
@@ -61,7 +65,9 @@ def _replaced(path: Path) -> Iterator[Path]:
         os.close(number)
         unfinished = Path(name)
         yield unfinished
+        _sync(unfinished)
         unfinished.replace(path)
+        _sync(path.parent)
     except OSError as error:
         raise Unavailable(
             f"{path} cannot be written: {error.strerror}", slug="export-unwritable", hint="Nothing was left half-written."
@@ -70,6 +76,14 @@ def _replaced(path: Path) -> Iterator[Path]:
         if unfinished is not None:
             with suppress(FileNotFoundError):
                 unfinished.unlink()
+
+
+def _sync(path: Path) -> None:
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
 
 
 def _write_json(rows: Rows, path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 from msgspec import Struct
 from sqlalchemy import Connection, bindparam, select
 
-from .keyed import Find, add_missing, key_of
+from .keyed import Find, adding, key_of
 from .schema import accounts
 
 
@@ -30,7 +30,7 @@ def account_ids(connection: Connection, wanted: Iterable[Account]) -> dict[Accou
     found = _numbers(connection, keys)
     missing = [key for key in keys if key not in found]
     if missing:
-        add_missing(connection, accounts, [_row(key, keys[key]) for key in missing])
+        _ADD(connection, [_row(key, keys[key]) for key in sorted(missing)])
         found |= _numbers(connection, missing)
     return {account: found[key] for key, account in keys.items()}
 
@@ -39,5 +39,8 @@ def _numbers(connection: Connection, keys: Iterable[bytes]) -> dict[bytes, int]:
     return dict(_FIND(connection, keys))
 
 
-def _row(key: bytes, each: Account) -> dict[str, object]:
-    return {"key": key, "feature": each.feature, "package": each.package, "subject": each.subject, "host": each.host}
+def _row(key: bytes, each: Account) -> tuple[object, ...]:
+    return key, each.feature, each.package, each.subject, each.host
+
+
+_ADD: Final = adding(accounts, "feature", "package", "subject", "host")

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -17,6 +18,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from meterize_ledger.errors import Refused
 
 from .failure import is_passing, told
+from .turns import Turns
 
 Result = TypeVar("Result")
 ATTEMPTS: Final = 4
@@ -32,6 +34,7 @@ class Database:
     url: URL
     reader: Engine
     writer: Engine
+    turns: Turns | None
 
     @property
     def is_sqlite(self) -> bool:
@@ -50,21 +53,27 @@ class Database:
         Raises what the work raises, and Unavailable: nothing of it is recorded then, unless the database broke while it
         confirmed, after which the same work, done again, finds that it was done.
         """
-        for attempt in range(ATTEMPTS):
-            try:
-                with self.writer.begin() as connection:
-                    return work(connection)
-            except Exception as error:
-                if attempt + 1 < ATTEMPTS and is_passing(error):
-                    continue
-                with told():
-                    raise
-        raise AssertionError("unreachable")
+        with told():
+            if self.turns is None:
+                return _write(self.writer, work)
+            result: Result = self.turns.take(work)
+            return result
 
     def close(self) -> None:
         """Let go of all connections."""
         self.reader.dispose()
         self.writer.dispose()
+
+
+def _write(engine: Engine, work: Callable[[Connection], Result]) -> Result:
+    for attempt in range(ATTEMPTS):
+        try:
+            with engine.begin() as connection:
+                return work(connection)
+        except Exception as error:
+            if attempt + 1 == ATTEMPTS or not is_passing(error):
+                raise
+    raise AssertionError("unreachable")
 
 
 def default_path() -> Path:
@@ -79,7 +88,9 @@ def open_database(place: str | Path | None = None, *, writers: int = 4, patience
     url = _url(default_path() if place is None else place)
     if url.get_backend_name() == "sqlite":
         _make_file(url)
-        return Database(url=url, reader=_sqlite(url, patience), writer=_sqlite(url, patience, writing=True))
+        writer = _sqlite(url, patience, writing=True)
+        turns = Turns(writer, partial(_write, writer), patience)
+        return Database(url=url, reader=_sqlite(url, patience), writer=writer, turns=turns)
     options: dict[str, Any] = {
         "pool_pre_ping": True,
         "pool_timeout": patience,
@@ -90,7 +101,7 @@ def open_database(place: str | Path | None = None, *, writers: int = 4, patience
     }
     reader = create_engine(url, pool_size=writers, max_overflow=writers, isolation_level="REPEATABLE READ", **options)
     writer = create_engine(url, pool_size=writers, max_overflow=0, **options)
-    return Database(url=url, reader=reader, writer=writer)
+    return Database(url=url, reader=reader, writer=writer, turns=None)  # PostgreSQL syncs those who commit at once together
 
 
 def _url(place: str | Path) -> URL:
@@ -121,6 +132,16 @@ def _make_file(url: URL) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
 
+_PRAGMAS: Final = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "cache_size=-65536",
+    "temp_store=MEMORY",
+    "wal_autocheckpoint=4000",  # pages that change often go from the log, of 16 MiB, to the file less often
+)
+
+
 def _sqlite(url: URL, patience: float, *, writing: bool = False) -> Engine:
     engine = create_engine(
         url,
@@ -132,7 +153,7 @@ def _sqlite(url: URL, patience: float, *, writing: bool = False) -> Engine:
 
     def connected(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # transactions begin below, and when they are told to
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-65536", "temp_store=MEMORY"):
+        for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}").fetchall()
         if not writing:
             connection.execute("PRAGMA query_only=ON")

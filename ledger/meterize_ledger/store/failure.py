@@ -29,7 +29,7 @@ def told() -> Iterator[None]:
     except LedgerError:
         raise
     except PoolTimeout as error:
-        raise _busy() from error
+        raise busy() from error
     except (DBAPIError, OSError) as error:
         meaning = _meaning(error)
         if meaning is None:
@@ -44,7 +44,7 @@ def _state(error: DBAPIError) -> str:
 def _meaning(error: DBAPIError | OSError) -> LedgerError | None:
     text, state = str(getattr(error, "orig", error)).strip(), "" if isinstance(error, OSError) else _state(error)
     if state in _LOCKED or "is locked" in text:
-        return _busy()
+        return busy()
     if "not a database" in text:
         return Refused("the file is no SQLite database", slug="not-a-ledger", hint="Name the ledger's file with --database.")
     if "malformed" in text:
@@ -66,9 +66,10 @@ def _meaning(error: DBAPIError | OSError) -> LedgerError | None:
     return None
 
 
-def _busy() -> Unavailable:
+def busy() -> Unavailable:
+    """Others have the database, and one has waited long enough."""
     return Unavailable(
-        "another program keeps the ledger's database locked",
+        "others keep the ledger's database busy",
         slug="ledger-busy",
         hint="Send the same again in a moment. Nothing of it was recorded.",
     )

@@ -17,14 +17,18 @@ from .schema import hourly
 
 def add_hours(connection: Connection, uses: Iterable[tuple[int, int, int]]) -> None:
     """Add uses to their hours: (account's number, moment, uses) each. In one order: two that do so never wait in a circle."""
-    at: dict[tuple[int, int], int] = {}
-    for account_id, time, count in uses:
-        at[account_id, time] = at.get((account_id, time), 0) + count
     sums: dict[tuple[int, int], list[int]] = {}
-    for (account_id, time), count in at.items():
-        hour, rest = divmod(time, HOUR)
-        sums.setdefault((hour, account_id), [0, 0, 0, 0])[rest // QUARTER] += count
-    _ADD(connection, [(hour, account_id, *sums[hour, account_id]) for hour, account_id in sorted(sums)])
+    before = hour = place = -1
+    for account_id, time, count in uses:
+        if time != before:  # most of a batch have one
+            before = time
+            hour, rest = divmod(time, HOUR)
+            place = 2 + rest // QUARTER
+        row = sums.get((hour, account_id))
+        if row is None:
+            row = sums[hour, account_id] = [hour, account_id, 0, 0, 0, 0]
+        row[place] += count
+    _ADD(connection, [tuple(sums[key]) for key in sorted(sums)])
 
 
 def _adding(is_sqlite: bool) -> UpdateBase:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final
@@ -10,6 +10,10 @@ from typing import Any, Final
 from sqlalchemy import Connection, Executable, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import psycopg
+from sqlalchemy.sql.dml import UpdateBase
+
+from .arrays import array
+from .many import Many
 
 CHUNK: Final = 1000
 SIZES: Final = (1, 10, 100, CHUNK)
@@ -30,6 +34,7 @@ class Find:
     """
 
     statement: Executable
+    kind: str = "BYTEA"
     _texts: dict[int, str] = field(default_factory=dict)
 
     def __call__(self, connection: Connection, keys: Iterable[bytes] | Iterable[str]) -> Iterator[Any]:
@@ -42,24 +47,25 @@ class Find:
                 places = next(size for size in SIZES if size >= len(chunk))
                 values: tuple[Any, ...] = (*chunk, *chunk[-1:] * (places - len(chunk)))
             else:
-                places, values = 0, (chunk,)
+                places, values = 0, (array(chunk),)
             text = self._texts.get(places) or self._texts.setdefault(places, self._compiled(places))
             yield from connection.exec_driver_sql(text, values).all()
 
     def _compiled(self, places: int) -> str:
         dialect = sqlite.dialect() if places else psycopg.dialect(paramstyle="format")  # type: ignore[no-untyped-call]
         text = str(self.statement.compile(dialect=dialect))  # type: ignore[attr-defined]
-        given = f"IN ({', '.join('?' * places)})" if places else "= ANY (%s)"
+        given = f"IN ({', '.join('?' * places)})" if places else f"= ANY (%s::{self.kind}[])"
         before, found, after = text.partition("IN (__[POSTCOMPILE_keys])")
         if not found:
             raise AssertionError(f"no keys in {text}")
         return before + given + after
 
 
-def add_missing(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-    """Add those rows whose key is not there yet, in the order of their keys: then two that add the same wait, in no circle."""
-    if not rows:
-        return
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(table).on_conflict_do_nothing()
-    connection.execute(statement, sorted(rows, key=lambda row: bytes(row["key"])))
+def adding(table: Table, *names: str) -> Many:
+    """Adds rows whose key, the first value, is not there yet; called in the order of keys, two that add wait in no circle."""
+
+    def make(is_sqlite: bool) -> UpdateBase:
+        made: UpdateBase = (sqlite if is_sqlite else postgresql).insert(table).on_conflict_do_nothing()
+        return made
+
+    return Many(make, ("key", *names))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -11,6 +11,8 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.sql.dml import UpdateBase
+
+from .arrays import array
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +26,16 @@ class Many:
     names: tuple[str, ...]
     _texts: dict[str, str] = field(default_factory=dict)
 
-    def __call__(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    def __call__(self, connection: Connection, rows: list[tuple[Any, ...]]) -> None:
         """Run it for each row; nothing for none."""
         if not rows:
             return
         dialect = connection.dialect.name
         text = self._texts.get(dialect) or self._texts.setdefault(dialect, self._compiled(is_sqlite=dialect == "sqlite"))
         if dialect == "sqlite":
-            connection.exec_driver_sql(text, list(rows))
+            connection.exec_driver_sql(text, rows)
         else:
-            connection.exec_driver_sql(text, tuple(map(list, zip(*rows, strict=True))))
+            connection.exec_driver_sql(text, tuple(map(array, zip(*rows, strict=True))))
 
     def _compiled(self, *, is_sqlite: bool) -> str:
         # Positional on both drivers.

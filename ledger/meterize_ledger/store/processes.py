@@ -21,7 +21,8 @@ from .sources import Source
 _FIND: Final = Find(
     select(processes.c.incarnation, processes.c.id, processes.c.source_id).where(
         processes.c.incarnation.in_(bindparam("keys", expanding=True))
-    )
+    ),
+    kind="TEXT",
 )
 
 

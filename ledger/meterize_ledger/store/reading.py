@@ -8,7 +8,7 @@ from typing import Any, Final
 from msgspec import Struct
 from sqlalchemy import Connection, Select, select
 
-from meterize_ledger.model.record import Record, use_id
+from meterize_ledger.model.record import Record, use_id, use_key
 from meterize_ledger.model.time import spelled
 
 from .accounts import Account
@@ -36,6 +36,7 @@ _WHOLE: Final[Select[*tuple[Any, ...]]] = (
         accounts.c.package,
         accounts.c.subject,
         accounts.c.host,
+        counters.c.key.label("counter_key"),
         counters.c.hook.label("counter_hook"),
         counters.c.policy.label("counter_policy"),
         processes.c.incarnation,
@@ -68,10 +69,11 @@ def walk_chain(connection: Connection, source: str, first: int = 1) -> Iterator[
 
 def _whole(row: Any) -> Whole:
     if row.counter_id is None:
-        origin, name, hook, policy = row.origin, row.name, row.hook, row.policy
+        origin, name, hook, policy, key = row.origin, row.name, row.hook, row.policy, bytes(row.key)
     else:
         origin, hook, policy = f"urn:meterize:{row.incarnation}", row.counter_hook, row.counter_policy or None
         name = use_id(row.incarnation, hook, row.subject, row.total - row.uses, row.total)
+        key = use_key(bytes(row.counter_key), row.total)
     record = Record(
         amends=row.amends,
         asked_by=row.asked_by,
@@ -95,6 +97,4 @@ def _whole(row: Any) -> Whole:
         why=row.why,
     )
     account = Account(row.feature, row.package, row.subject, row.host)
-    return Whole(
-        record=record, link=bytes(row.link), key=bytes(row.key), account=account, account_id=row.account_id, time=row.time
-    )
+    return Whole(record=record, link=bytes(row.link), key=key, account=account, account_id=row.account_id, time=row.time)

@@ -40,8 +40,13 @@ sources: Final = Table(
     Column("link", LargeBinary, nullable=False),
     Column("uses", BigInteger, nullable=False),
     Column("made", BigInteger, nullable=False),
+    Column("sealed", BigInteger, nullable=False),
+    Column("sealed_link", LargeBinary, nullable=False),
 )
-"""Who may send, and the end of each one's chain. A source's row is locked by whoever appends to its chain."""
+"""Who may send, and the end of each one's chain. A source's row is locked by whoever appends to its chain.
+
+``sealed`` is the last record that retention has let go of, and its link; 0 where it has not.
+"""
 
 processes: Final = Table(
     "processes",
@@ -88,7 +93,7 @@ records: Final = Table(
     metadata,
     Column("source_id", ForeignKey("sources.id"), primary_key=True, autoincrement=False),
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
-    Column("key", LargeBinary, nullable=False, unique=True),
+    Column("key", LargeBinary),
     Column("kind", Text, nullable=False),
     Column("account_id", ForeignKey("accounts.id"), nullable=False),
     Column("counter_id", ForeignKey("counters.id")),
@@ -110,7 +115,19 @@ records: Final = Table(
     Column("link", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
-"""The ledger of record: only ever appended to. A use's texts are its counter's (``total`` is its end); others bring theirs."""
+"""The ledger of record: only ever appended to. A use's texts are its counter's (``total`` is its end); others bring theirs.
+
+``key`` is what an event or a correction may be there but once by. A use has none: its counter moves from its beginning to its
+end in the same transaction, or the transaction fails, and a counter never moves back.
+"""
+
+past_keys: Final = Table(
+    "past_keys",
+    metadata,
+    Column("key", LargeBinary, primary_key=True),
+    sqlite_with_rowid=False,
+)
+"""The keys of records that are gone: what they recorded is still there but once."""
 
 hourly: Final = Table(
     "hourly",
@@ -158,3 +175,5 @@ tokens: Final = Table(
 
 _AMENDING = records.c.amends_key.is_not(None)
 Index(None, records.c.amends_key, postgresql_where=_AMENDING, sqlite_where=_AMENDING)
+_KEYED = records.c.key.is_not(None)
+Index("uq_records_key", records.c.key, unique=True, postgresql_where=_KEYED, sqlite_where=_KEYED)

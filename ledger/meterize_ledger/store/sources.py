@@ -26,7 +26,11 @@ class Source:
 def add_source(connection: Connection, name: str, now: int) -> None:
     """Make the source; one that is there stays as it is."""
     if connection.execute(select(sources.c.id).where(sources.c.name == name)).first() is None:
-        connection.execute(insert(sources), {"name": name, "seq": 0, "link": START, "uses": 0, "made": now})
+        connection.execute(insert(sources), _new(name, now))
+
+
+def _new(name: str, now: int) -> dict[str, object]:
+    return {"name": name, "seq": 0, "link": START, "uses": 0, "made": now, "sealed": 0, "sealed_link": START}
 
 
 _LOCK = select(sources.c.id, sources.c.name, sources.c.seq, sources.c.link, sources.c.uses).with_for_update()

@@ -34,6 +34,8 @@ def upgrade() -> None:
         sa.Column("link", sa.LargeBinary(), nullable=False),
         sa.Column("uses", sa.BigInteger(), nullable=False),
         sa.Column("made", sa.BigInteger(), nullable=False),
+        sa.Column("sealed", sa.BigInteger(), nullable=False),
+        sa.Column("sealed_link", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sources")),
         sa.UniqueConstraint("name", name=op.f("uq_sources_name")),
     )
@@ -48,6 +50,12 @@ def upgrade() -> None:
         sa.Column("made", sa.BigInteger(), nullable=False),
         sa.Column("revoked", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tokens")),
+    )
+    op.create_table(
+        "past_keys",
+        sa.Column("key", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_past_keys")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "hourly",
@@ -107,7 +115,7 @@ def upgrade() -> None:
         "records",
         sa.Column("source_id", LONG, nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
-        sa.Column("key", sa.LargeBinary(), nullable=False),
+        sa.Column("key", sa.LargeBinary(), nullable=True),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("account_id", LONG, nullable=False),
         sa.Column("counter_id", LONG, nullable=True),
@@ -131,7 +139,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["counter_id"], ["counters.id"], name=op.f("fk_records_counter_id")),
         sa.ForeignKeyConstraint(["source_id"], ["sources.id"], name=op.f("fk_records_source_id")),
         sa.PrimaryKeyConstraint("source_id", "seq", name=op.f("pk_records")),
-        sa.UniqueConstraint("key", name=op.f("uq_records_key")),
         sqlite_with_rowid=False,
     )
     op.create_index(
@@ -140,4 +147,12 @@ def upgrade() -> None:
         ["amends_key"],
         postgresql_where=sa.text("amends_key IS NOT NULL"),
         sqlite_where=sa.text("amends_key IS NOT NULL"),
+    )
+    op.create_index(
+        op.f("uq_records_key"),
+        "records",
+        ["key"],
+        unique=True,
+        postgresql_where=sa.text("key IS NOT NULL"),
+        sqlite_where=sa.text("key IS NOT NULL"),
     )
