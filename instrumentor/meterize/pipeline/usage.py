@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from meterize.errors import UsageError
+from meterize.errors import TargetError, UsageError
 from meterize.ledger_client import LedgerSettings
 from meterize.ledger_client import answer_question as ask_ledger
 from meterize.model.usage import Question, Unmetered, UsageAnswer
@@ -17,8 +17,8 @@ from meterize.spool import answer_question as ask_spool
 def usage(question: Question, source: LedgerSettings | Path | None = None) -> UsageAnswer:
     """What a ledger or a spool answers (None: METERIZE_SPOOL, else under the XDG state folder).
 
-    Raises AwayError if the ledger does not answer now, TargetError, and UsageError, also if a spool that was asked for is not
-    there; the usual one comes with the first use.
+    Raises AwayError if the ledger does not answer now, TargetError, also where a spool may not be read, and UsageError, also if
+    one that was asked for is not there; the usual one comes with the first use.
     """
     if isinstance(source, LedgerSettings):
         return ask_ledger(source, question)
@@ -31,27 +31,29 @@ def unmetered() -> tuple[Unmetered, ...]:
 
 
 def hooks(spool: Path | None = None) -> tuple[Path, list[LiveProcess], list[str]]:
-    """The spool that was read, the processes that count now with their hooks, what could not be read. Raises UsageError."""
+    """The spool that was read, the processes that count now with their hooks, what could not be read.
+
+    Raises UsageError, TargetError.
+    """
     folder = _folder(spool)
     return folder, *read_states(folder, time.time())
 
 
 def _folder(spool: Path | None) -> Path:
-    if spool is not None and _is_missing(spool):
-        raise UsageError(
-            f"there is no folder {spool}: that would read as if nobody had used anything",
-            slug="no-spool",
-            hint="Name the folder that metered processes write to (their METERIZE_SPOOL), or leave out --spool.",
-        )
-    return default_spool(os.environ) if spool is None else spool
-
-
-def _is_missing(folder: Path) -> bool:
-    """Not so where it cannot be looked at: what reads it says that."""
+    folder = default_spool(os.environ) if spool is None else spool
     try:
-        folder.stat()
+        os.scandir(folder).close()
     except FileNotFoundError:
-        return True
-    except OSError:
-        pass
-    return False
+        if spool is not None:
+            raise UsageError(
+                f"there is no folder {spool}: that would read as if nobody had used anything",
+                slug="no-spool",
+                hint="Name the folder that metered processes write to (their METERIZE_SPOOL), or leave out --spool.",
+            ) from None
+    except OSError as error:
+        raise TargetError(
+            f"{folder} cannot be read ({error.strerror}): that would read as if nobody had used anything",
+            slug="spool-unreadable",
+            hint="A spool is open to the user of the metered processes alone: run the command as that user, or as root.",
+        ) from error
+    return folder
