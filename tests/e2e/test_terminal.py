@@ -316,6 +316,17 @@ def test_python_that_is_none(lab, given):
     assert str(python) in done.stderr
 
 
+def test_commands_that_are_advised_name_the_python_that_was_given(lab, run):
+    ran = run([*lab.command("strip", "greenhouse")], cwd=lab.work, variables=lab.environment())
+    assert ran.code == 4, ran
+    assert f"meterize --python {lab.venv} status" in ran.err
+
+
+@pytest.mark.parametrize("command", ["usage", "hooks"])
+def test_a_spool_that_cannot_be_read_is_no_empty_one(quick, lab, command):
+    lab.refused(quick(command, METERIZE_SPOOL="/dev/null"), 4, "spool-unreadable", "/dev/null")
+
+
 def test_python_option_without_a_value_or_command(lab, run):
     for words in (["--python"], ["--python="], ["--python", str(lab.venv)]):
         ran = run([sys.executable, "-m", "meterize", *words], cwd=lab.work, variables=lab.environment())

@@ -10,6 +10,8 @@ from contextlib import suppress
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it: 128 and the number of SIGINT."""
+GIVEN_PYTHON = "METERIZE_GIVEN_PYTHON"
+"""Tells the process that another interpreter runs what --python was; it is taken out of its environment at once."""
 
 
 def main(search_path: Sequence[str] | None = None) -> None:

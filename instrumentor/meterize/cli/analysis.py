@@ -73,7 +73,7 @@ def as_mapping(found: Analysis) -> dict[str, Any]:
             for one in plan.alternatives
         ],
         "warnings": list(found.warnings),
-        "advice": found.advice or None,
+        "advice": output.as_typed(found.advice) or None,
     }
 
 

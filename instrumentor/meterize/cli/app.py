@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ import click
 from meterize import __version__
 from meterize.pipeline.target import Target
 
-from . import failure, output
+from . import GIVEN_PYTHON, failure, output
 
 USAGE = 2
 COMMANDS: Final = ("analyze", "instrument", "status", "verify", "agent", "usage", "hooks", "strip", "schema", "completion")
@@ -100,6 +101,7 @@ def run(arguments: Sequence[str], search_path: Sequence[str] | None = None) -> i
     """Run one command line; returns its exit code. Every error of the tool ends here."""
     target = Target() if search_path is None else Target(search_path=search_path)
     stream = output.prepare()
+    output.remember_python(os.environ.pop(GIVEN_PYTHON, None))
     _end_on_signals()
     try:
         result = app.main(args=list(arguments), prog_name="meterize", standalone_mode=False, obj=target)

@@ -17,6 +17,8 @@ from typing import NoReturn
 
 from meterize.errors import TargetError
 
+from . import GIVEN_PYTHON
+
 LENT = ("meterize", "meterize_hooks", "click", "rich", "coverage", "markdown_it", "mdurl", "pygments")
 
 
@@ -33,6 +35,7 @@ def asked_for(arguments: Sequence[str]) -> Path | None:
 def hand_over(python: Path, arguments: Sequence[str]) -> NoReturn:
     """Replace this process by one of ``python`` that runs the same command line, less ``--python``."""
     interpreter = find_interpreter(python)
+    os.environ[GIVEN_PYTHON] = str(python)
     launcher = Path(__file__).with_name("_launch.py")
     command = [str(interpreter), str(launcher), json.dumps(lent_paths()), *without_python(arguments)]
     os.execv(command[0], command)  # noqa: S606 - the interpreter that the user named
@@ -40,11 +43,11 @@ def hand_over(python: Path, arguments: Sequence[str]) -> NoReturn:
 
 def find_interpreter(python: Path) -> Path:
     """The interpreter meant by a path or a venv's folder; raises TargetError unless it is a supported CPython."""
-    candidates = [python / "bin" / "python", python / "Scripts" / "python.exe"] if python.is_dir() else [python]
-    found = next((path for path in candidates if path.is_file() and os.access(path, os.X_OK)), None)
+    candidates = [python / "bin" / "python", python / "Scripts" / "python.exe", python]
+    found = next((path for path in candidates if _can_be_run(path)), None)
     if found is None:
         raise TargetError(
-            f"--python {python}: no interpreter there",
+            f"--python {python}: no interpreter there that you may run",
             slug="no-interpreter",
             hint="Give the path of a python executable, or the folder of a virtual environment.",
         )
@@ -66,6 +69,11 @@ def find_interpreter(python: Path) -> Path:
             hint="meterize works on CPython 3.11 to 3.14.",
         )
     return found.absolute()
+
+
+def _can_be_run(path: Path) -> bool:
+    """Path.is_file would raise where the way there is closed."""
+    return os.path.isfile(path) and os.access(path, os.X_OK)  # noqa: PTH113
 
 
 def lent_paths() -> list[str]:

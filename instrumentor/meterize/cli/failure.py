@@ -101,7 +101,14 @@ def _defect(error: Exception) -> InternalError:
 
 def as_mapping(error: MeterizeError) -> dict[str, Any]:
     """The JSON answer."""
-    return {"error": {"slug": error.slug, "message": error.message, "hint": error.hint, "details": list(error.details)}}
+    return {
+        "error": {
+            "slug": error.slug,
+            "message": error.message,
+            "hint": output.as_typed(error.hint),
+            "details": list(error.details),
+        }
+    }
 
 
 def show_error(error: MeterizeError, *, as_json: bool) -> None:
@@ -113,7 +120,7 @@ def show_error(error: MeterizeError, *, as_json: bool) -> None:
     text = Text(_fit(error.message, MESSAGE_ROWS), style="bold")
     for line in _last_lines(error.details):
         text.append(f"\n{line}", style="not bold")
-    text.append(f"\n\n{_fit(error.hint, MESSAGE_ROWS)}", style="not bold")
+    text.append(f"\n\n{_fit(output.as_typed(error.hint), MESSAGE_ROWS)}", style="not bold")
     if console.is_terminal:
         console.print(Panel(text, title=f"[red]error[/] {error.slug}", title_align="left", border_style="red"))
     else:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -18,6 +20,10 @@ from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElaps
 
 SCHEMA = 1
 """The version of every JSON answer, see docs/json-output.md."""
+
+_COMMAND = re.compile(r"\bmeterize (?=(?:analyze|hooks|instrument|status|strip|verify)\b)")
+"""The commands that work on an environment, where a message names one to run."""
+_given_python: str | None = None
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 
@@ -44,6 +50,19 @@ def prepare() -> TextIO:
     return sys.stdout
 
 
+def remember_python(given: str | None) -> None:
+    """What the user gave as --python, for the commands that messages name."""
+    global _given_python  # noqa: PLW0603 - of the process, as its command line is
+    _given_python = given
+
+
+def as_typed(text: str) -> str:
+    """The text with its commands as they are to be typed: with the --python that was given."""
+    if _given_python is None:
+        return text
+    return _COMMAND.sub(lambda _: f"meterize --python {shlex.quote(str(_given_python))} ", text)
+
+
 def silence() -> None:
     """Send the rest of stdout nowhere: what was there has gone, and the flush at exit must not complain either."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -61,7 +80,7 @@ def stderr() -> Console:
 
 def say(message: str) -> None:
     """One line for people, with markup, to stderr."""
-    stderr().print(message, soft_wrap=True)
+    stderr().print(as_typed(message), soft_wrap=True)
 
 
 def print_json(answer: Mapping[str, Any], *, in_a_line: bool = False) -> None:
@@ -79,7 +98,7 @@ def print_json(answer: Mapping[str, Any], *, in_a_line: bool = False) -> None:
 def warn(warnings: tuple[str, ...]) -> None:
     """What the user should know although the work was done."""
     for message in warnings:
-        stderr().print(f"[yellow]warning:[/] {escape(message)}", soft_wrap=True)
+        stderr().print(f"[yellow]warning:[/] {escape(as_typed(message))}", soft_wrap=True)
 
 
 class Reporter:

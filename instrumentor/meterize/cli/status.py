@@ -88,11 +88,11 @@ def as_mapping(found: PackageStatus) -> dict[str, Any]:
                 "state": file.condition.value,
                 "metered": file.metered,
                 "meaning": file.meaning,
-                "advice": file.advice,
+                "advice": file.advice and output.as_typed(file.advice),
             }
             for file in found.files
         ],
-        "notices": [{"slug": n.slug, "meaning": n.meaning, "advice": n.advice} for n in found.notices],
+        "notices": [{"slug": n.slug, "meaning": n.meaning, "advice": output.as_typed(n.advice)} for n in found.notices],
     }
 
 
@@ -132,4 +132,4 @@ def _show(found: PackageStatus) -> None:
     advice = [file.advice for file in found.files if file.advice]
     advice += [f"{notice.meaning} {notice.advice}" for notice in found.notices]
     for sentence in dict.fromkeys(advice):
-        console.print(f"  [yellow]→[/] {escape(sentence)}", soft_wrap=True)
+        console.print(f"  [yellow]→[/] {escape(output.as_typed(sentence))}", soft_wrap=True)

@@ -74,4 +74,7 @@ def _show(report: StripReport) -> None:
     for left in report.left:
         console.print(f"  [yellow]left[/] {escape(left.path)}: {escape(left.reason)}", soft_wrap=True)
     if report.runtime_removed:
-        console.print("  The runtime meterize_hooks went with its last user.")
+        console.print(
+            "  The runtime meterize_hooks went with its last user: what imports it by name, such as a middleware, needs it.",
+            soft_wrap=True,
+        )

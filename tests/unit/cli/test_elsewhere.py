@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from meterize.cli import output
 from meterize.cli.elsewhere import LENT, asked_for, find_interpreter, lent_paths, without_python
 from meterize.errors import TargetError
 
@@ -64,6 +65,22 @@ def test_programs_that_are_no_interpreter_for_us(tmp_path: Path, answer: str, sl
         find_interpreter(script)
     assert raised.value.slug == slug
     assert str(script) in raised.value.message
+
+
+def test_what_cannot_be_reached_is_no_interpreter() -> None:
+    with pytest.raises(TargetError) as raised:
+        find_interpreter(Path("/" + 300 * "x"))
+    assert raised.value.slug == "no-interpreter"
+
+
+def test_commands_in_messages_have_the_python_that_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "Run `meterize strip x`, then `meterize usage`, or meterize instrument y (meterize_hooks)."
+    assert output.as_typed(text) == text
+    monkeypatch.setattr(output, "_given_python", "/my env")
+    assert output.as_typed(text) == (
+        "Run `meterize --python '/my env' strip x`, then `meterize usage`, or "
+        "meterize --python '/my env' instrument y (meterize_hooks)."
+    )
 
 
 def test_a_bare_interpreter_can_import_all_that_is_lent() -> None:
