@@ -48,8 +48,15 @@ def read_processes(folder: Path) -> tuple[list[ProcessUse], list[str]]:
         return [], [f"{folder}: cannot be read ({error.strerror})"]
     incarnations = sorted({path.stem for path in found if path.suffix in (USES_SUFFIX, NAMES_SUFFIX)})
     old = [path.name for path in found if path.suffix == OLD_SUFFIX]
-    problems = [f"{name}: written by hooks of an older version, and not counted" for name in old]
-    return [_read_process(folder, incarnation) for incarnation in incarnations], problems
+    return [_read_process(folder, incarnation) for incarnation in incarnations], _told(old)
+
+
+def _told(old: list[str]) -> list[str]:
+    """Of hooks of an older version there may be a file for each process that ever ran."""
+    if not old:
+        return []
+    which = old[0] if len(old) == 1 else f"{old[0]} and {len(old) - 1} more"
+    return [f"{which}: written by hooks of an older version, and not counted"]
 
 
 def _read_process(folder: Path, incarnation: str) -> ProcessUse:

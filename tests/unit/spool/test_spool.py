@@ -132,6 +132,9 @@ def test_another_version(tmp_path):
 def test_a_spool_of_before(tmp_path):
     (tmp_path / "1.jsonl").write_text("{}\n")
     assert read_uses(tmp_path).problems == ("1.jsonl: written by hooks of an older version, and not counted",)
+    for number in range(2, 9):
+        (tmp_path / f"{number}.jsonl").write_text("{}\n")
+    assert read_uses(tmp_path).problems == ("1.jsonl and 7 more: written by hooks of an older version, and not counted",)
 
 
 def test_a_file_that_was_cut(tmp_path):
