@@ -161,7 +161,10 @@ class Cells:
         # Said first: if a signal's handler raises below, nothing may be laid, and counted, twice.
         self._in_file.update(pages)
         kept[:] = words
-        laid = map_over(address, length, READ_WRITE, SHARED | FIXED, descriptor, offset)
+        try:
+            laid = map_over(address, length, READ_WRITE, SHARED | FIXED, descriptor, offset)
+        except self._memory.no_memory:
+            laid = None
         # From the copy to the end of the call the interpreter has no place to change threads, and the call holds the GIL.
         if laid != address:
             self._in_file.difference_update(pages)

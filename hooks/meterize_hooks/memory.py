@@ -19,14 +19,14 @@ FIXED = 0x10
 class Memory:
     """Zeroed memory at an address for life. ``words`` is all of it, as unsigned numbers of 64 bits.
 
-    ``map_over`` is the C library's ``mmap``, called with the GIL held. Raises ImportError where the interpreter has no
-    ``_ctypes``, MemoryError where there is no room for it.
+    ``map_over`` is the C library's ``mmap``, called with the GIL held; where there is no memory for its arguments it raises one
+    of ``no_memory``. Raises ImportError where the interpreter has no ``_ctypes``, MemoryError where there is no room for it.
     """
 
     def __init__(self, size: int) -> None:
-        self.map_over, byte = _mmap()
+        self.map_over, byte, self.no_memory = _mmap()
         self.size = size
-        address = self.map_over(None, size, READ_WRITE, ANONYMOUS, -1, 0)
+        address = self._map(None, ANONYMOUS)
         if address is None or address == (1 << 8 * _pointer_bytes()) - 1:
             raise MemoryError
         self.address: int = address
@@ -34,15 +34,24 @@ class Memory:
 
     def clear(self) -> None:
         """Fresh zeros everywhere, and no file any more; whoever holds a part of ``words`` now counts there."""
-        if self.map_over(self.address, self.size, READ_WRITE, ANONYMOUS | FIXED, -1, 0) != self.address:
+        if self._map(self.address, ANONYMOUS | FIXED) != self.address:
             raise MemoryError
 
+    def _map(self, address: int | None, flags: int) -> Any:
+        """Tried again where memory ends just there: a forked child that gave up would count for its parent."""
+        for _ in range(100):
+            try:
+                return self.map_over(address, self.size, READ_WRITE, flags, -1, 0)
+            except self.no_memory:
+                pass
+        raise MemoryError
 
-def _mmap() -> tuple[Callable[..., Any], Any]:
-    """``mmap``, and the type of a byte. ``_ctypes`` alone: the module ``ctypes`` is no light import."""
+
+def _mmap() -> tuple[Callable[..., Any], Any, tuple[type[Exception], ...]]:
+    """``mmap``, the type of a byte, what a call raises where memory ends. ``_ctypes`` alone: ``ctypes`` is no light import."""
     if sys.platform != "linux":
         raise ImportError
-    from _ctypes import FUNCFLAG_CDECL, FUNCFLAG_PYTHONAPI, CFuncPtr, _SimpleCData, dlopen, dlsym
+    from _ctypes import FUNCFLAG_CDECL, FUNCFLAG_PYTHONAPI, ArgumentError, CFuncPtr, _SimpleCData, dlopen, dlsym
 
     class Pointer(_SimpleCData):  # type: ignore[type-arg] # no subscript at run time
         _type_ = "P"
@@ -66,7 +75,7 @@ def _mmap() -> tuple[Callable[..., Any], Any]:
     everything = dlopen(None, 0)  # type: ignore[arg-type] # None is the program itself, with the C library
     call = Call(dlsym(everything, "mmap"))
     call.argtypes = (Pointer, Size, Number, Number, Number, Offset)
-    return call, Byte
+    return call, Byte, (MemoryError, ArgumentError)
 
 
 def _pointer_bytes() -> int:

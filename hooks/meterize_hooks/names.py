@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 try:
     from _json import encode_basestring_ascii
-except ImportError:
+except (ImportError, SystemError):  # the latter where memory ends while it begins
     from json.encoder import py_encode_basestring_ascii as encode_basestring_ascii
 
 _quote: Callable[[str], str] = encode_basestring_ascii

@@ -142,34 +142,44 @@ IMPORTING = """
     """
 
 
-OWN = {"fine", "MemoryError", "RuntimeError: can't allocate lock", "RuntimeError: can't allocate read lock"}
+OWN = {
+    "fine",
+    "MemoryError",
+    "RuntimeError: can't allocate lock",
+    "RuntimeError: can't allocate read lock",
+    "SystemError: <function _find_and_load> returned NULL without setting an exception",
+}
 """How an import of any module ends where memory does."""
 
 
 CRASHES = {"crashed"} if sys.version_info < (3, 14) else set()
-"""3.11's own SHA-256 does not look whether it got memory (Modules/sha256module.c, newSHA256object), and up to 3.13 a thread
-that could not be made leaves a state behind that the garbage collector trips over: two allocations among hundreds.
+"""CPython's own, up to 3.13, each seen in a stack that faulthandler wrote: ``sys.monitoring.set_local_events`` at three
+allocations of each call (Python/instrumentation.c), 3.11's SHA-256 (Modules/sha256module.c, newSHA256object), reading a module.
 """
 
 
-def starve(twins, first, attempt, last, stride):
-    """How many imports of the module ended in which way, each time with another allocation that fails."""
+def starve(twins, first, attempt, last, stride, *, unmetered=0):
+    """How many imports of the module ended in which way, each time with another allocation that fails.
+
+    Imported again, it counts; but for so many where the runtime itself was left unmade.
+    """
     twins.write(SOURCE)
     script = IMPORTING.format(first=first, attempt=attempt, last=last, stride=stride, least=3)
     twins.meter()
     ran = twins.run(script)
     assert (ran.returncode, ran.out.count("fine") > 0) == (0, True), ran.err
     words = Counter({word: int(count) for word, _, count in (line.rpartition(" ") for line in ran.out.splitlines())})
-    assert twins.is_missing or all(word.endswith(", counts") or word.startswith("ended by") for word in words), ran.out
+    silent = sum(count for word, count in words.items() if not word.endswith(", counts") and not word.startswith("ended by"))
+    assert twins.is_missing or silent <= unmetered, ran.out
     found: Counter[str] = Counter()
     for word, count in words.items():
-        found["crashed" if word.startswith("ended by") else word.removesuffix(", counts")] += count
+        found["crashed" if word.startswith("ended by") else word.removesuffix(", counts").replace(" at 0x…", "")] += count
     return found
 
 
-def check_armed(found):
+def check_armed(found, stride, hooks):
     assert found.keys() <= OWN | CRASHES
-    assert found["crashed"] <= 2 + found.total() // 100
+    assert found["crashed"] <= 4 + 3 * hooks // stride
 
 
 def test_while_hooks_are_armed(twins):
@@ -178,17 +188,17 @@ def test_while_hooks_are_armed(twins):
     Were all to fail from there on, CPython itself would hang where an exception meets a handler beyond byte 512 of its function
     (Python/ceval.c, exception_unwind: it needs a number to say where), hooks or not.
     """
-    check_armed(starve(twins, "import meterize_hooks", "exec(code, {})", 1000, 17))
+    check_armed(starve(twins, "import meterize_hooks", "exec(code, {})", 1000, 17), 17, twins.hooks)
 
 
 @pytest.mark.slow
 def test_at_each_allocation_while_hooks_are_armed(twins):
-    check_armed(starve(twins, "import meterize_hooks", "exec(code, {})", 3000, 1))
+    check_armed(starve(twins, "import meterize_hooks", "exec(code, {})", 3000, 1), 1, twins.hooks)
 
 
 @pytest.mark.slow
 def test_while_the_runtime_itself_is_imported(twins):
     """CPython 3.11 and 3.12 may crash where memory ends while they read any module; nothing else happens."""
-    found = starve(twins, "pass", "import metered", 13_000, 7)
+    found = starve(twins, "pass", "import metered", 13_000, 7, unmetered=5)
     assert found.keys() <= OWN | {"crashed"}
     assert found["crashed"] <= found.total() // 100
