@@ -137,6 +137,19 @@ def test_an_address_that_is_taken(start, spool):
     assert "agent-bad-address" in err
 
 
+def test_started_again_at_once_after_it_was_asked(start):
+    """The end of who answers rests in TIME-WAIT for a minute."""
+    agent = start("--metrics", "127.0.0.1:0")
+    port = int(re.search(r":(\d+)\n", agent.stderr.readline())[1])
+    for _ in range(2):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            assert answer.status == 200
+        agent.terminate()
+        agent.communicate(timeout=15)
+        agent = start("--metrics", port)
+        assert f"127.0.0.1:{port}\n" in agent.stderr.readline()
+
+
 @pytest.mark.parametrize(
     ("environ", "slug"),
     [
