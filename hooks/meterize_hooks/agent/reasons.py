@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 A_TOKEN = "`meterize ledger token add --source NAME`"  # noqa: S105 - a command
 TLS_MODULES = ("ssl", "_ssl")
 """Where its exceptions are from; there are Pythons without."""
+NO_TLS = ("WRONG_VERSION", "HTTP_REQUEST", "RECORD_LAYER", "PACKET_LENGTH")
+"""What OpenSSL, in its versions, says of an answer that is none of TLS."""
 TLS_ALERT = "\x15\x03"
 """How the answer of a server begins that speaks TLS and was sent something else."""
 
@@ -106,7 +108,7 @@ class Reasons:
                 f"if it is of an authority of your own, name that by {self._ca_file}"
             )
         reason = str(getattr(error, "reason", "") or "")
-        if "WRONG_VERSION" in reason or "HTTP_REQUEST" in reason or "RECORD_LAYER" in reason:
+        if any(word in reason for word in NO_TLS):
             return f"{self._url} does not speak TLS there: is it {self._swapped()}?"
         why = _plain(reason.replace("_", " ")) or "it ended in the middle"
         return f"there is no TLS connection with {self._url} ({why}): does it speak TLS there?"
