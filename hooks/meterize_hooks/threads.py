@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found] # the module ``signal`` makes enums first
 import _thread
+import sys
 from _thread import get_native_id, start_new_thread
 
 from .origin import is_ours
@@ -44,11 +45,24 @@ FAULTS = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP", "SIGSYS
 
 def own_threads(environ: Mapping[str, str], incarnation: str) -> list[OwnThread]:
     """Those that the environment asks for, not started yet."""
-    if environ.get("METERIZE_AGENT") != "thread":
+    asked = environ.get("METERIZE_AGENT", "")
+    if asked != "thread":
+        if asked:
+            _tell(f"meterize: METERIZE_AGENT={asked[:40]!a} delivers nothing: there is only `thread`")
         return []
     from .agent.thread import AgentThread
 
     return [AgentThread(environ, incarnation)]
+
+
+def _tell(line: str) -> None:
+    """On stderr, if the process has one; descriptor 2 may be anything where it has none."""
+    try:
+        if sys.__stderr__ is not None:
+            System.write(sys.__stderr__.fileno(), f"{line}\n".encode("ascii", "backslashreplace"))
+    except Exception as error:  # nobody reads it
+        if not is_ours(error):
+            raise
 
 
 def start_unheard(run: Callable[..., None], *arguments: object) -> None:

@@ -23,6 +23,8 @@ class LedgerStub:
         self.losses: dict[tuple[str, str], int] = {}
         self.finals: set[str] = set()
         self.requests: list[dict[str, Any]] = []
+        """But for those that ask for nothing and only greet."""
+        self.greetings = 0
         self.bodies: list[bytes] = []
         self.heads: list[dict[str, str]] = []
         self.faults: list[Callable[[Any, dict[str, Any]], bool]] = []
@@ -80,7 +82,10 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         document = json.loads(body)
         self.stub.bodies.append(body)
-        self.stub.requests.append(document)
+        if document["reports"]:
+            self.stub.requests.append(document)
+        else:
+            self.stub.greetings += 1
         self.stub.heads.append(dict(self.headers))
         fault = self.stub.faults.pop(0) if self.stub.faults else self.stub.always
         if fault is not None and fault(self, document):

@@ -153,3 +153,40 @@ def test_a_ledger_that_is_killed_and_comes_back(place):
     agent.round()
     assert place.sum("records.uses") == 4
     assert not process.uses.exists()
+
+
+def test_with_nothing_to_send_it_knows_whether_the_ledger_takes_its_token(place):
+    place.spool.mkdir()
+    agent = place.agent()
+    agent.round()
+    is_well, what = agent.metrics.health()
+    assert is_well
+    assert what["last_success"]
+    reader = command("token", "add", "--reader", "billing", database=place.database)["token"]
+    for token, expected in (("mz_unknown", "one that is not known here"), (reader, "a source's token is needed")):
+        stranger = place.agent(token)
+        assert stranger.round() >= 30
+        is_well, what = stranger.metrics.health()
+        assert not is_well
+        assert what["last_success"] is None
+        [trouble] = what["troubles"]
+        assert expected in trouble
+        assert token not in trouble
+
+
+def test_a_url_with_the_path_of_the_interface(place):
+    place.spool.mkdir()
+    wrong = f"{place.serving.url}/api/v1"
+    agent = Agent(Settings(ledger=wrong, spools=(str(place.spool),), token_text=place.token), journal=Journal(None))
+    agent.round()
+    [trouble] = agent.metrics.health()[1]["troubles"]
+    assert trouble == f"there is no ledger at {wrong} (HTTP 404): is it {place.serving.url}, without /api/…?"
+
+
+def test_https_to_the_plain_port_of_a_ledger(place):
+    place.spool.mkdir()
+    wrong = place.serving.url.replace("http:", "https:")
+    agent = Agent(Settings(ledger=wrong, spools=(str(place.spool),), token_text=place.token), journal=Journal(None))
+    agent.round()
+    [trouble] = agent.metrics.health()[1]["troubles"]
+    assert trouble == f"{wrong} does not speak TLS there: is it {place.serving.url}?"

@@ -17,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from .metrics import Metrics
     from .service import Service
 
 ENDINGS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
@@ -43,6 +44,8 @@ def main(arguments: Sequence[str]) -> int:
             is_well, what = agent.metrics.health()
             if options.json:
                 sys.stdout.write(json.dumps({"schema": JSON_SCHEMA, **what}, indent=2) + "\n")
+            elif not agent.metrics.failures:
+                sys.stderr.write(f"meterize agent: {_what_was_done(agent.metrics)}\n")
             return int(not is_well)
         _work(agent)
         agent.should_stop = lambda: False
@@ -52,6 +55,20 @@ def main(arguments: Sequence[str]) -> int:
         agent.close()
         if service is not None:
             service.close()
+
+
+def _what_was_done(metrics: Metrics) -> str:
+    if not metrics.counters and not metrics.removed:
+        return "there was nothing to send, and the ledger is there"
+    counters, processes, removed = (
+        f"{number:,} {word if number == 1 else plural}"
+        for number, word, plural in (
+            (metrics.counters, "total", "totals"),
+            (metrics.processes, "process", "processes"),
+            (metrics.removed, "file", "files"),
+        )
+    )
+    return f"the ledger has confirmed {counters} of {processes}; {removed} removed"
 
 
 def _explain(error: SettingsError, *, as_json: bool) -> int:
@@ -91,6 +108,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         settings,
         token_file=options.token_file or settings.token_file,
         authorities=options.ca_file or settings.authorities,
+        once=options.once,
         metrics=checked_address(options.metrics) if options.metrics else None,
         **{name: value for name, value in numbers.items() if value is not None},
     )

@@ -6,63 +6,25 @@ import http.client
 import json
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from .answers import Confirmed, Refused, TooLarge, Unauthorized, Unavailable
 from .connection import Connection
+from .reasons import Reasons
 from .settings import SettingsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from .answers import Answer
     from .settings import Settings
 
 PATH = "/api/v1/counters"
 ANSWER_BYTES = 1 << 20
-TOO_LARGE, REFUSED, TOO_MANY = 413, 422, 429
+BAD, TOO_LARGE, REFUSED, TOO_MANY, BUSY = 400, 413, 422, 429, 503
 UNAUTHORIZED = (401, 403)
 USER_AGENT = "meterize-agent"
-
-
-@dataclass(frozen=True, slots=True)
-class Confirmed:
-    """All of it is durable in the ledger: what it says of each report."""
-
-    reports: list[dict[str, Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class TooLarge:
-    """The ledger wants smaller requests."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The ledger has taken nothing of it, and says what is wrong with it."""
-
-    message: str
-    problems: list[object] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Unauthorized:
-    """The token is wrong, or was revoked."""
-
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Unavailable:
-    """Nobody knows whether it was taken; it is sent again."""
-
-    message: str
-    seconds: float = 0.0
-    """How long the ledger asks us to wait."""
-
-
-if TYPE_CHECKING:
-    Answer = Confirmed | TooLarge | Refused | Unauthorized | Unavailable
 
 
 class Ledger:
@@ -70,6 +32,7 @@ class Ledger:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._reasons = Reasons(settings)
         parts = urlsplit(settings.ledger)
         self._host, self._port = parts.hostname or "", parts.port
         self._path = parts.path.rstrip("/") + PATH
@@ -83,15 +46,25 @@ class Ledger:
         try:
             token = self._settings.token()
         except SettingsError as error:
-            return Unauthorized(str(error))
+            return Unauthorized(f"{error}. {error.hint_here(in_process=self._settings.in_process)}")
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", "User-Agent": USER_AGENT}
         deadline = time.monotonic() + seconds
         is_kept = self._connection is not None
-        answer = self._try(body, headers, deadline)
+        answer = self._try(body, headers, token, deadline)
         # A connection that rested may have been closed by the other end meanwhile: that tells nothing of the ledger.
-        if isinstance(answer, Unavailable) and answer.message == _CLOSED and is_kept and self._is_open:
-            answer = self._try(body, headers, deadline)
+        if isinstance(answer, Unavailable) and answer.is_closed and is_kept and self._is_open:
+            answer = self._try(body, headers, token, deadline)
+        self._reasons.has_answered |= not isinstance(answer, Unavailable)
         return answer
+
+    @property
+    def is_cut(self) -> bool:
+        """No more requests: what they end with says nothing of the ledger."""
+        return not self._is_open
+
+    def stranger(self, what: str) -> Unavailable:
+        """Something that no ledger answers."""
+        return self._reasons.stranger(what)
 
     def cut(self) -> None:
         """Have a request that is under way in another thread fail now; no more requests."""
@@ -107,21 +80,44 @@ class Ledger:
             with suppress(OSError):
                 connection.close()
 
-    def _try(self, body: bytes, headers: dict[str, str], deadline: float) -> Answer:
+    def _try(self, body: bytes, headers: dict[str, str], token: str, deadline: float) -> Answer:
         try:
             connection = self._connect(deadline)
+        except OSError as error:
+            return self._reasons.no_authorities(error)
+        try:
+            if not self._is_open:
+                raise ConnectionAbortedError("it was told to stop")
             connection.request("POST", self._path, body, headers)
             response = connection.getresponse()
             data = response.read(ANSWER_BYTES + 1)
             if response.will_close or len(data) > ANSWER_BYTES:
                 self.close()
-            return _understand(response.status, response.headers.get("Retry-After"), data)
-        except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
-            self.close()
-            return Unavailable(_CLOSED)
+            return self._understand(response, data, token)
         except (OSError, http.client.HTTPException, ValueError) as error:
             self.close()
-            return Unavailable(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
+            return self._reasons.error(error)
+
+    def _understand(self, response: http.client.HTTPResponse, data: bytes, token: str) -> Answer:
+        status, headers, document = response.status, response.headers, _document(data)
+        if status == http.HTTPStatus.OK:
+            reports = document.get("reports")
+            if isinstance(reports, list) and all(isinstance(each, dict) for each in reports):
+                return Confirmed(reports)
+            return self.stranger("its answer is of another form")
+        said = document.get("error")
+        error = said if isinstance(said, dict) else {}
+        # What a server says back may hold what it was sent.
+        message = _plain(str(error.get("message") or f"HTTP {status}"), token)
+        if status == TOO_LARGE:
+            return TooLarge()
+        if status in (BAD, REFUSED) and error:
+            problems = error.get("problems")
+            return Refused(message, problems if isinstance(problems, list) else [])
+        if status in UNAUTHORIZED:
+            return self._reasons.token(str(error.get("slug")), message)
+        seconds = _seconds(headers.get("Retry-After")) if status in (TOO_MANY, BUSY) else 0.0
+        return self._reasons.status(status, message, _plain(headers.get("Location", ""), token), seconds)
 
     def _connect(self, deadline: float) -> Connection:
         connection = self._connection
@@ -129,8 +125,6 @@ class Ledger:
             connection = Connection(self._host, self._port, self._tls_context)
         connection.deadline = deadline
         self._connection = connection
-        if not self._is_open:
-            raise ConnectionAbortedError("it was told to stop")
         return connection
 
     def _tls_context(self) -> Any:
@@ -143,35 +137,16 @@ class Ledger:
         return self._context
 
 
-_CLOSED = "the ledger closed the connection without an answer"
-
-
-def _understand(status: int, retry_after: str | None, data: bytes) -> Answer:
-    document = _document(data)
-    if status == http.HTTPStatus.OK:
-        reports = document.get("reports")
-        if isinstance(reports, list) and all(isinstance(each, dict) for each in reports):
-            return Confirmed(reports)
-        return Unavailable("it answers, but not as a ledger does: check its address")
-    error = document.get("error")
-    error = error if isinstance(error, dict) else {}
-    message = " ".join(str(error.get("message") or f"HTTP {status}").split())[:300]
-    if status == TOO_LARGE:
-        return TooLarge()
-    if status in (400, REFUSED):
-        problems = error.get("problems")
-        return Refused(message, problems if isinstance(problems, list) else [])
-    if status in UNAUTHORIZED:
-        return Unauthorized(message)
-    return Unavailable(message, _seconds(retry_after) if status in (TOO_MANY, 503) else 0.0)
-
-
 def _document(data: bytes) -> dict[str, Any]:
     try:
         document = json.loads(data)
     except (ValueError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}
+
+
+def _plain(text: str, token: str) -> str:
+    return " ".join(text.replace(token, "…").split())[:300]
 
 
 def _seconds(text: str | None) -> float:

@@ -30,6 +30,10 @@ class Metrics:
     removed: int = 0
     failures: int = 0
     """Tries in a row that did not succeed, until now."""
+    failure: str = ""
+    """Why the last of them did not."""
+    processes: int = 0
+    """Those of which the ledger confirmed anything in the last round."""
     round_seconds: float = 0.0
     last_success: float = 0.0
     """Seconds since 1970; 0: none yet."""
@@ -44,10 +48,10 @@ class Metrics:
         return not self.failures and not self.troubles, {
             "status": "failing" if self.failures else "troubled" if self.troubles else "ok",
             "failures": self.failures,
-            "last_success": self.last_success or None,
+            "last_success": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.last_success)) if self.last_success else None,
             "files": self.files,
             "refused": self.refused,
-            "troubles": self.troubles[:WHY_LIMIT],
+            "troubles": [*([self.failure] if self.failures else []), *self.troubles][:WHY_LIMIT],
         }
 
     def text(self) -> str:

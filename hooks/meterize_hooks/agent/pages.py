@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .names import Names
     from .usage_file import Header
 
+UNREADABLE = "it cannot be opened"
 OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
@@ -24,7 +25,7 @@ def open_file(path: str) -> int:
     except FileNotFoundError:
         raise
     except OSError as error:  # a symbolic link, no permission, no descriptor left
-        raise DamagedFileError(f"it cannot be opened: {error.strerror}") from error
+        raise DamagedFileError(f"{UNREADABLE}: {error.strerror}") from error
 
 
 def first_cell(offset: int) -> int:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import random
 import time
 
+from .answers import Confirmed, Refused, TooLarge, Unauthorized, Unavailable
 from .backoff import Backoff
 from .batch import Body, Limits, batches, halves, is_sent
-from .delivery import Confirmed, Ledger, Refused, TooLarge, Unauthorized, Unavailable
+from .delivery import Ledger
 from .items import Counter, Final, Memory
 from .journal import Journal
 from .liveness import Machine
@@ -24,8 +25,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from .answers import Answer
     from .batch import Entry
-    from .delivery import Answer
     from .settings import Settings
 
 FIRST_BOUND_SECONDS = 1.0
@@ -42,10 +43,9 @@ class Interrupted(Exception):  # noqa: N818 - no error
 
 
 class Failure(Exception):  # noqa: N818 - of a try, and an everyday one
-    """The ledger is not to be had now."""
+    """The ledger is not to be had for so many seconds."""
 
-    def __init__(self, why: str, seconds: float) -> None:
-        super().__init__(why)
+    def __init__(self, seconds: float) -> None:
         self.seconds = seconds
 
 
@@ -59,6 +59,7 @@ class Agent:
         journal: Journal | None = None,
         should_stop: Callable[[], bool] = lambda: False,
         chooses: Callable[[UsageFile], bool] = lambda _: True,
+        greets: Callable[[], bool] = lambda: True,
         seed: int | None = None,
     ) -> None:
         self._settings = settings
@@ -67,12 +68,14 @@ class Agent:
         self._journal = journal or Journal()
         self.should_stop = should_stop
         self._chooses = chooses
+        self._greets = greets
         self._machine = Machine()
-        self._spools = Spools(settings.spools)
+        self._spools = Spools(settings.spools, are_named=settings.spools_are_named)
         self._memory = Memory(settings.remembered)
         self._limits = Limits(settings.items, settings.body_bytes)
         self._chance = random.Random(seed)  # noqa: S311 - no secret
         self._backoff = Backoff(FIRST_BOUND_SECONDS, settings.longest_wait, self._chance)
+        self._served: set[str] = set()
         self._files: dict[tuple[str, str], UsageFile] = {}
         self._deadline = float("inf")
         if settings.travels_in_clear:
@@ -82,9 +85,12 @@ class Agent:
         """Look and send, for so many seconds at most; how long to wait before the next."""
         began = time.monotonic()
         self._deadline = began + seconds
+        self._served.clear()
         try:
             for batch in batches(self._entries(), self._limits):
                 self._send(batch)
+            if not self.metrics.last_success and self._greets():
+                self._deliver(Body([]))  # there was nothing to send: is the ledger there, and does it take the token?
             pause = self._settings.seconds * self._chance.uniform(1 - SPREAD, 1 + SPREAD)
             self._succeeded()
         except Interrupted:
@@ -116,15 +122,14 @@ class Agent:
             except Exception as error:  # noqa: BLE001 - a defect of ours that one file brings to light is no other file's trouble
                 file.damage = f"the agent fails at it: {error!r}"
             if file.damage:
-                self._journal.tell(file.path, f"{file.path} is left alone: {file.damage}")
+                self._journal.tell(file.path, f"{file.path} is left alone: {file.damage}; {file.remedy}")
 
     def _known(self) -> list[UsageFile]:
         """Every file that is there."""
         found = list(self._spools.scan())
         for key in self._files.keys() - set(found):
             self._files.pop(key).forget()
-        for folder, problem in self._spools.problems.items():
-            self._journal.tell(folder, f"the spool {folder} cannot be read: {problem}")
+        self._spools.tell(self._journal)
         for key in found:
             if key not in self._files:
                 self._files[key] = UsageFile(*key, self._memory)
@@ -145,7 +150,6 @@ class Agent:
             answer = self._deliver(body)
             if isinstance(answer, Confirmed):
                 self._limits.grow()
-                self.metrics.last_success = time.time()
                 self._settle(batch)
             elif isinstance(answer, TooLarge):
                 self._limits.halve()
@@ -161,21 +165,26 @@ class Agent:
         data = body.encode()
         answer = self.ledger.deliver(data, min(left, self._settings.timeout))
         if isinstance(answer, Confirmed) and not body.is_confirmed_by(answer.reports):
-            answer = Unavailable("the ledger's answer is not about what was sent")
-        self.metrics.requests[_OUTCOMES[type(answer)]] += 1
+            answer = self.ledger.stranger("its answer is not about what was sent")
+        elif isinstance(answer, (Refused, TooLarge)) and not body.reports:
+            answer = self.ledger.stranger("it refuses what asks for nothing")
+        self.metrics.requests[answer.outcome] += 1
         self.metrics.sent_bytes += len(data)
         if isinstance(answer, Unauthorized):
-            raise self._failed(f"the ledger does not accept the token: {answer.message}", self._backoff.wait_slowly())
+            raise self._failed(answer, self._backoff.wait_slowly())
         if isinstance(answer, Unavailable):
-            raise self._failed(f"no answer from the ledger: {answer.message}", self._backoff.wait(answer.seconds))
+            raise self._failed(answer, self._backoff.wait(answer.seconds))
+        if isinstance(answer, Confirmed):
+            self.metrics.last_success = time.time()
         return answer
 
-    def _failed(self, why: str, seconds: float) -> Failure:
+    def _failed(self, answer: Unauthorized | Unavailable, seconds: float) -> Failure:
         self.metrics.failures += 1
+        self.metrics.failure = answer.message
         if self.metrics.failures > PATIENT_TRIES:
             self._limits.halve()
-        self._journal.tell("ledger", f"{why}; nothing is lost, it is tried again")
-        return Failure(why, seconds)
+        self._journal.tell("ledger", f"{answer.message} ({self._settings.comfort})", answer.kind)
+        return Failure(seconds)
 
     def _succeeded(self) -> None:
         self._backoff.succeeded()
@@ -185,7 +194,9 @@ class Agent:
     def _settle(self, batch: list[Entry]) -> None:
         for file, item in batch:
             file.settle(item)
-            self.metrics.counters += isinstance(item, Counter)
+            if isinstance(item, Counter):
+                self.metrics.counters += 1
+                self._served.add(file.incarnation)
             if isinstance(item, Final) and file.is_removable:
                 self._remove(file)
 
@@ -228,20 +239,12 @@ class Agent:
         metrics.files = dict.fromkeys(metrics.files, 0)
         for file in files:
             metrics.files["damaged" if file.damage else file.life.value] += 1
+        metrics.processes = len(self._served)
         metrics.refused = sum(len(file.refused) for file in files)
         metrics.old_files = self._spools.old
         metrics.troubles = [
-            *(f"{folder}: {problem}" for folder, problem in self._spools.problems.items()),
+            *self._spools.problems.values(),
             *(f"{path}: its process counts in memory alone, for no file could be made" for path in self._spools.unaccompanied),
             *(f"{file.path}: {file.damage}" for file in files if file.damage),
             *(f"{file.path}: refused: {why}" for file in files for why in set(file.refused.values())),
         ]
-
-
-_OUTCOMES: dict[type, str] = {
-    Confirmed: "confirmed",
-    TooLarge: "too-large",
-    Refused: "refused",
-    Unauthorized: "unauthorized",
-    Unavailable: "unavailable",
-}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
@@ -44,7 +45,10 @@ class _Server(HTTPServer):
         """Nothing: the next request comes."""
 
     def server_bind(self) -> None:
-        """Without HTTPServer's look-up of our own name, which may take long."""
+        """Without HTTPServer's look-up of our own name, which may take long; also where connections of an agent before us
+        still fade away (TIME-WAIT).
+        """
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = "", self.server_address[1]

@@ -20,12 +20,20 @@ LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
 class SettingsError(Exception):
-    """The agent cannot work as it is told to; ``slug`` is its section in docs/errors.md."""
+    """The agent cannot work as it is told to; ``slug`` is its section in docs/errors.md.
 
-    def __init__(self, message: str, *, slug: str, hint: str) -> None:
+    ``in_process`` is the hint where there are no options but variables alone; as ``hint`` where it is the same.
+    """
+
+    def __init__(self, message: str, *, slug: str, hint: str, in_process: str = "") -> None:
         super().__init__(message)
         self.slug = slug
         self.hint = hint
+        self._in_process = in_process
+
+    def hint_here(self, *, in_process: bool) -> str:
+        """What to do."""
+        return (in_process and self._in_process) or self.hint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +62,12 @@ class Settings:
     remembered: int = 500_000
     """Totals that are remembered, about 100 bytes each; beyond, pages are sent whole."""
     metrics: tuple[str, int] | None = None
+    spools_are_named: bool = False
+    """Somebody said where they are: one that is not there is a mistake, or has not come yet."""
+    in_process: bool = False
+    """In a thread of the metered process, where there are variables and no options."""
+    once: bool = False
+    """One round, and nothing is tried again."""
 
     def __repr__(self) -> str:
         return f"Settings({self.ledger!r}, {self.spools!r})"
@@ -67,14 +81,17 @@ class Settings:
                     text = file.read(TOKEN_BYTES).decode("ascii")
             except (OSError, ValueError) as error:
                 raise SettingsError(
-                    f"the token file {self.token_file} cannot be read: {type(error).__name__}",
+                    f"the token file {self.token_file} cannot be read ({getattr(error, 'strerror', None) or 'it is no text'})",
                     slug="agent-no-token",
                     hint="It holds one token as text, and only the agent's user may read it.",
                 ) from None
         text = text.strip()
         if not text:
             raise SettingsError(
-                "there is no token", slug="agent-no-token", hint="Name a file by --token-file, or set METERIZE_TOKEN."
+                "there is no token",
+                slug="agent-no-token",
+                hint="Name a file by --token-file, or set METERIZE_TOKEN.",
+                in_process="Set METERIZE_TOKEN_FILE or METERIZE_TOKEN.",
             )
         if not all("!" <= letter <= "~" for letter in text):
             raise SettingsError(
@@ -83,6 +100,13 @@ class Settings:
                 hint="Put nothing but the token into the file or variable, as `meterize ledger token` printed it.",
             )
         return text
+
+    @property
+    def comfort(self) -> str:
+        """What becomes of the counts when the ledger is not to be had."""
+        if self.in_process:
+            return "the counts stay in the spool"
+        return "nothing is lost" if self.once else "nothing is lost, it is tried again"
 
     @property
     def travels_in_clear(self) -> bool:
@@ -98,10 +122,16 @@ def from_environment(environ: Mapping[str, str], spools: Sequence[str] = (), led
         default = spool_folder(environ)
         found = [default] if default else []
     if not found:
-        raise SettingsError("no spool", slug="agent-no-spool", hint="Name a folder by --spool, or set METERIZE_SPOOL.")
+        raise SettingsError(
+            "no spool",
+            slug="agent-no-spool",
+            hint="Name a folder by --spool, or set METERIZE_SPOOL.",
+            in_process="Set METERIZE_SPOOL.",
+        )
     return {
         "ledger": checked_url(ledger or environ.get("METERIZE_LEDGER", "")),
         "spools": tuple(dict.fromkeys(found)),
+        "spools_are_named": bool(spools or environ.get("METERIZE_SPOOL")),
         "token_file": environ.get("METERIZE_TOKEN_FILE", ""),
         "token_text": environ.get("METERIZE_TOKEN", ""),
         "authorities": environ.get("METERIZE_CA_FILE") or None,
@@ -111,7 +141,12 @@ def from_environment(environ: Mapping[str, str], spools: Sequence[str] = (), led
 def checked_url(text: str) -> str:
     """The ledger's URL. Raises SettingsError."""
     if not text:
-        raise SettingsError("no ledger", slug="agent-no-ledger", hint="Give its URL by --ledger, or set METERIZE_LEDGER.")
+        raise SettingsError(
+            "no ledger",
+            slug="agent-no-ledger",
+            hint="Give its URL by --ledger, or set METERIZE_LEDGER.",
+            in_process="Set METERIZE_LEDGER to its URL.",
+        )
     try:
         parts = urlsplit(text)
         is_fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0

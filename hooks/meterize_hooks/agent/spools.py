@@ -21,6 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from .journal import Journal
     from .usage import UsageFile
 
 INCARNATION_LETTERS = 36
@@ -34,10 +35,14 @@ UNFINISHED_SECONDS = 60.0
 class Spools:
     """The folders of one agent."""
 
-    def __init__(self, folders: tuple[str, ...]) -> None:
+    def __init__(self, folders: tuple[str, ...], *, are_named: bool = False) -> None:
         self.folders = folders
+        self._are_named = are_named
         self.problems: dict[str, str] = {}
-        """Folders that cannot be read, and why; one that is not there yet is none."""
+        """Sentences about folders that cannot be read; one that is not there yet is a problem where somebody named it."""
+        self.missing: dict[str, str] = {}
+        """Sentences about those that nobody named and that are not there yet."""
+        self._told: set[str] = set()
         self.old = 0
         """Files of older versions, which stay as they are."""
         self.unaccompanied: list[str] = []
@@ -46,18 +51,34 @@ class Spools:
     def scan(self) -> Iterator[tuple[str, str]]:
         """(folder, incarnation) of every usage file, oldest first: the names begin with the time."""
         self.problems.clear()
+        self.missing.clear()
         self.unaccompanied.clear()
         self.old = 0
         for folder in self.folders:
             yield from sorted((folder, incarnation) for incarnation in self._incarnations(folder))
 
+    def tell(self, journal: Journal) -> None:
+        """What there is to say of the folders themselves."""
+        told = {**self.problems, **self.missing}
+        for folder, problem in told.items():
+            journal.tell(folder, problem)
+        for folder in self._told - told.keys():
+            journal.settle(folder, f"the spool {folder} is there now")
+        self._told = set(told)
+
     def _incarnations(self, folder: str) -> Iterator[str]:
         try:
             names = os.listdir(folder)
         except FileNotFoundError:
+            told = self.problems if self._are_named else self.missing
+            remedy = "is it the folder of the metered processes?" if self._are_named else "is METERIZE_SPOOL set there?"
+            told[folder] = f"there is no spool {folder} yet; the first metered process makes it: {remedy}"
             return
         except OSError as error:
-            self.problems[folder] = error.strerror or type(error).__name__
+            why = error.strerror or type(error).__name__
+            self.problems[folder] = (
+                f"the spool {folder} cannot be read ({why}): run the agent as the user of the metered processes"
+            )
             return
         known = set(names)
         for name in names:

@@ -6,7 +6,6 @@ counts stay in the spool. What it needs is imported in the thread, when it first
 
 from __future__ import annotations
 
-import sys
 from _thread import _local, allocate_lock, get_native_id
 
 from ..origin import is_ours
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from .journal import OnceJournal
     from .rounds import Agent
 
 LAST_SECONDS = 2.0
@@ -34,6 +34,9 @@ class AgentThread:
         self._thread_id = 0
         self._is_stopping = self._is_last = False
         self._agent: Agent | None = None
+        self._journal: OnceJournal | None = None
+        self._has_greeted = False
+        """Once is enough, also for the children: what they count goes to the same ledger."""
         self._own = _local()
         tell_at_end(self._own, self.finish)
 
@@ -102,27 +105,38 @@ class AgentThread:
             self._agent = None
             gone.release()
 
+    def _is_over(self) -> bool:
+        """Whether requests end because of us."""
+        return self._is_stopping or (self._agent is not None and self._agent.ledger.is_cut)
+
     def _work(self, wake: Any) -> None:
-        from .journal import Journal
+        from .journal import OnceJournal
         from .rounds import Agent
         from .settings import Settings, SettingsError, from_environment
         from .turns import Turns
 
+        if self._journal is None:
+            self._journal = OnceJournal(self._is_over)
         try:
-            settings = Settings(**from_environment(self._environ))  # type: ignore[arg-type]
+            settings = Settings(**from_environment(self._environ), in_process=True)  # type: ignore[arg-type]
             settings.token()
         except SettingsError as error:
-            sys.stderr.write(f"meterize: METERIZE_AGENT=thread delivers nothing: {error}. {error.hint}\n")
+            self._journal.tell("ledger", f"{error}. {error.hint_here(in_process=True)}", error.slug)
             return
         turns = Turns(settings.spools[0], self._incarnation)
         self._agent = agent = Agent(
-            settings, journal=Journal(None), should_stop=lambda: self._is_stopping, chooses=turns.are_ours
+            settings,
+            journal=self._journal,
+            should_stop=lambda: self._is_stopping,
+            chooses=turns.are_ours,
+            greets=lambda: not self._has_greeted,
         )
         try:
             pause = 0.0
             while not wake.acquire(True, pause):
                 turns.look()
                 pause = agent.round()
+                self._has_greeted |= not self._is_stopping
             if self._is_last and not self._is_stopping:
                 agent.round(LAST_SECONDS)
         finally:

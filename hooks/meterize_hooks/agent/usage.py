@@ -19,7 +19,7 @@ from os.path import join
 from .items import Counter, Final, Loss, Page
 from .liveness import Life, Machine
 from .names import Names
-from .pages import extents, first_cell, live_cells, open_file, read_pages, spans
+from .pages import UNREADABLE, extents, first_cell, live_cells, open_file, read_pages, spans
 from .usage_file import HEADER_BYTES, NAMES, PAGE_BYTES, USES, DamagedFileError, Header, read_header
 
 TYPE_CHECKING = False
@@ -117,6 +117,14 @@ class UsageFile:
                 self._pages[item.key] = item.digest
             case Final():
                 self.is_at_rest = True
+
+    @property
+    def remedy(self) -> str:
+        """What people may do about its damage."""
+        if self.damage.startswith(UNREADABLE):
+            return "run the agent as the user of the metered processes"
+        looked = f"`meterize usage --spool {self.folder}` shows what can be read of it"
+        return f"{looked}: keep it until you know what it held, then remove it"
 
     @property
     def is_removable(self) -> bool:

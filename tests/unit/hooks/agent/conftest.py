@@ -37,7 +37,7 @@ class Lines:
     def __init__(self) -> None:
         self.said: list[str] = []
 
-    def tell(self, _topic: str, text: str) -> None:
+    def tell(self, _topic: str, text: str, _kind: str = "") -> None:
         self.said.append(text)
 
     def settle(self, _topic: str, text: str = "") -> None:

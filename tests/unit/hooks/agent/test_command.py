@@ -137,6 +137,19 @@ def test_an_address_that_is_taken(start, spool):
     assert "agent-bad-address" in err
 
 
+def test_started_again_at_once_after_it_was_asked(start):
+    """The end of who answers rests in TIME-WAIT for a minute."""
+    agent = start("--metrics", "127.0.0.1:0")
+    port = int(re.search(r":(\d+)\n", agent.stderr.readline())[1])
+    for _ in range(2):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            assert answer.status == 200
+        agent.terminate()
+        agent.communicate(timeout=15)
+        agent = start("--metrics", port)
+        assert f"127.0.0.1:{port}\n" in agent.stderr.readline()
+
+
 @pytest.mark.parametrize(
     ("environ", "slug"),
     [
@@ -180,6 +193,38 @@ def test_one_round(start, ledger, spool, fault, code):
     assert set(told) == {"schema", *re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)}
     assert set(told["files"]) == set(re.findall(r'"(\w+)"', page))
     assert process.uses.exists() == bool(code)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_one_round_without_a_spool(start, ledger, spool, tmp_path, named):
+    environ = {} if named else {"METERIZE_SPOOL": "", "XDG_STATE_HOME": str(tmp_path)}
+    agent = start("--once", **environ)
+    _, err = agent.communicate(timeout=10)
+    assert agent.returncode == int(named)
+    folder = spool if named else tmp_path / "meterize" / "spool"
+    assert f"meterize agent: there is no spool {folder} yet" in err
+    assert ledger.greetings == 1
+
+
+def test_one_round_says_what_it_did(start, ledger, spool):
+    for _ in range(2):
+        process = dead(spool)
+        for slot in range(2):
+            process.hook(slot, f"f{slot}")
+            process.use(slot)
+        process.close()
+    _, err = start("--once").communicate(timeout=10)
+    assert err == "meterize agent: the ledger has confirmed 4 totals of 2 processes; 2 files removed\n"
+    _, err = start("--once").communicate(timeout=10)
+    assert err == "meterize agent: there was nothing to send, and the ledger is there\n"
+
+
+def test_one_round_that_fails_promises_no_other(start, spool):
+    spool.mkdir()
+    agent = start("--once", METERIZE_LEDGER="http://127.0.0.1:9")
+    _, err = agent.communicate(timeout=10)
+    assert agent.returncode == 1
+    assert err == "meterize agent: nobody listens at http://127.0.0.1:9: is the ledger running there? (nothing is lost)\n"
 
 
 def test_by_the_tools_command(start, ledger, spool):

@@ -119,8 +119,14 @@ def test_in_the_process_itself(metered, ledger, life):
     assert len(list(metered.spool.glob("*.uses"))) == 1
 
 
-def test_without_the_setting_there_is_no_thread(metered, ledger):
-    environ = {**thread_environ(ledger), "METERIZE_AGENT": "yes"}
-    ran = metered.run(HEAD + "metered.work(); print(len(os.listdir('/proc/self/task')))", environment=environ)
+@pytest.mark.parametrize("value", ["", "tread", "1"])
+def test_without_the_setting_there_is_no_thread(metered, ledger, value):
+    environ = {**thread_environ(ledger), "METERIZE_AGENT": value}
+    ran = metered.run(
+        HEAD + "metered.work()\nif not os.fork(): os._exit(0)\nos.wait()\nprint(len(os.listdir('/proc/self/task')))",
+        environment=environ,
+    )
     assert ran.out == "1\n"
+    told = f"meterize: METERIZE_AGENT={value!r} delivers nothing: there is only `thread`\n"
+    assert ran.err == (told if value else "")
     assert not ledger.requests

@@ -109,4 +109,4 @@ def test_the_journal_says_a_thing_once_until_it_changes(capfd):
     said = capfd.readouterr().err.splitlines()
     assert said[:3] == ["meterize agent: down", "meterize agent: down?[31m", "meterize agent: up"]
     assert len(said) == 4
-    assert len(said[3]) < 600
+    assert len(said[3]) < 800
