@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -43,10 +43,11 @@ def ends(database: Database) -> list[Link]:
         return chain_ends(connection)
 
 
-def export_rows(database: Database, selection: Selection) -> Iterator[Mapping[str, Cell]]:
+def export_rows(database: Database, selection: Selection) -> Generator[Mapping[str, Cell], None, None]:
     """All chains as rows of one state of the ledger. Sources that show no record are left out.
 
     A chain that was let go of up to a record begins with that one's number and link alone.
+    Whoever does not read it to its end closes it: it holds a connection.
     """
     with database.reading() as connection:
         sealed = seals(connection)

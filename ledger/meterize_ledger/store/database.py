@@ -29,11 +29,15 @@ PATIENCE: Final = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Database:
-    """The two ways in: many readers, and one writer at a time on SQLite, ``writers`` of them on PostgreSQL."""
+    """The two ways in: many readers, and one writer at a time on SQLite, ``writers`` of them on PostgreSQL.
+
+    ``spare`` is one connection more, for a look at whether the database answers, which must not wait for readers.
+    """
 
     url: URL
     reader: Engine
     writer: Engine
+    spare: Engine
     turns: Turns | None
 
     @property
@@ -45,6 +49,12 @@ class Database:
     def reading(self) -> Iterator[Connection]:
         """A transaction that sees one state of the ledger and changes nothing."""
         with told(), self.reader.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def looking(self) -> Iterator[Connection]:
+        """As ``reading``, by the spare connection: for one at a time."""
+        with told(), self.spare.connect() as connection:
             yield connection
 
     def write(self, work: Callable[[Connection], Result]) -> Result:
@@ -63,6 +73,7 @@ class Database:
         """Let go of all connections."""
         self.reader.dispose()
         self.writer.dispose()
+        self.spare.dispose()
 
 
 def _write(engine: Engine, work: Callable[[Connection], Result]) -> Result:
@@ -90,7 +101,8 @@ def open_database(place: str | Path | None = None, *, writers: int = 4, patience
         _make_file(url)
         writer = _sqlite(url, patience, writing=True)
         turns = Turns(writer, partial(_write, writer), patience)
-        return Database(url=url, reader=_sqlite(url, patience), writer=writer, turns=turns)
+        spare = _sqlite(url, patience, most=1)
+        return Database(url=url, reader=_sqlite(url, patience), writer=writer, spare=spare, turns=turns)
     options: dict[str, Any] = {
         "pool_pre_ping": True,
         "pool_timeout": patience,
@@ -101,7 +113,10 @@ def open_database(place: str | Path | None = None, *, writers: int = 4, patience
     }
     reader = create_engine(url, pool_size=writers, max_overflow=writers, isolation_level="REPEATABLE READ", **options)
     writer = create_engine(url, pool_size=writers, max_overflow=0, **options)
-    return Database(url=url, reader=reader, writer=writer, turns=None)  # PostgreSQL syncs those who commit at once together
+    spare = create_engine(url, pool_size=1, max_overflow=0, isolation_level="AUTOCOMMIT", **options)
+    return Database(
+        url=url, reader=reader, writer=writer, spare=spare, turns=None
+    )  # PostgreSQL syncs those who commit at once together
 
 
 def _url(place: str | Path) -> URL:
@@ -142,11 +157,11 @@ _PRAGMAS: Final = (
 )
 
 
-def _sqlite(url: URL, patience: float, *, writing: bool = False) -> Engine:
+def _sqlite(url: URL, patience: float, *, most: int = 16, writing: bool = False) -> Engine:
     engine = create_engine(
         url,
-        pool_size=1 if writing else 4,
-        max_overflow=0 if writing else 12,
+        pool_size=1 if writing else min(4, most),
+        max_overflow=0 if writing else max(0, most - 4),
         pool_timeout=patience,
         connect_args={"timeout": patience, "check_same_thread": False, "cached_statements": 512},
     )
