@@ -162,6 +162,7 @@ def test_slips_of_the_operator(tmp_path: Path):
     assert command("prove", str(odd), code=2)["error"]["slug"] == "export-unreadable"
     assert command("prove", str(odd), "--end", "x", code=2)["error"]["slug"] == "bad-end"
     place = str(tmp_path / "ledger.db")
+    command("token", "add", "--reader", "r", database=place)
     assert (
         command("correct", "web", "1", "--uses", "1", "--by", "a", "--why", "b", database=place, code=2)["error"]["slug"]
         == "no-such-source"

@@ -26,7 +26,7 @@ def correct(source: str, seq: int, uses: int, by: str, why: str, name: str | Non
     Example:
       meterize ledger correct web-1 42 --uses -3 --by support --why 'ticket 7: their own tests'
     """
-    done = amend(open_ledger(database), source, seq, uses, by=by, why=why, name=name)
+    done = amend(open_ledger(database, make=False), source, seq, uses, by=by, why=why, name=name)
     if as_json:
         output.print_json({"id": done.id, "amends": done.amends, "before": done.before, "after": done.after})
     else:

@@ -41,7 +41,7 @@ def export(
     """
     moments = [moment if moment is None else moment.replace(tzinfo=UTC) for moment in (start, end)]
     selection = Selection(subject=subject, source=source, start=moments[0], end=moments[1])
-    written = write_export(open_ledger(database), selection, file, form)
+    written = write_export(open_ledger(database, make=False), selection, file, form)
     if as_json:
         chains = [{"source": end.source, "seq": end.seq, "link": end.link} for end in written.ends]
         output.print_json({"file": str(file), "rows": written.rows, "shown": written.shown, "chains": chains})

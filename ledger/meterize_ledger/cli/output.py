@@ -16,7 +16,8 @@ database_option = click.option(
     "--database",
     metavar="PATH|URL",
     envvar="METERIZE_DATABASE",
-    help="A SQLite file, or postgresql://…  [default: $METERIZE_DATABASE, else ledger.db under the XDG state folder]",
+    help="A SQLite file, or postgresql://user:password@host/name  "
+    "[default: $METERIZE_DATABASE, else ledger.db under the XDG state folder]",
 )
 
 

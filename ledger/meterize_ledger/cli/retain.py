@@ -36,7 +36,7 @@ def retain(days: float, archive: Path, by: str, database: str | None, as_json: b
       meterize ledger retain --days 400 --archive /srv/archive
     """
     until = datetime.now(UTC) - timedelta(days=days)
-    done = let_go(open_ledger(database), until, archive, by=by)
+    done = let_go(open_ledger(database, make=False), until, archive, by=by)
     chains = [{"source": cut.end.source, "seq": cut.end.seq, "link": cut.end.link} for cut in done.cuts]
     if as_json:
         name = None if done.archive is None else str(done.archive)

@@ -15,9 +15,9 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
-from meterize_ledger.errors import Refused
+from meterize_ledger.errors import NotFound, Refused
 
-from .failure import is_passing, told
+from .failure import is_passing, no_ledger, opening, told
 from .turns import Turns
 
 Result = TypeVar("Result")
@@ -44,6 +44,14 @@ class Database:
     def is_sqlite(self) -> bool:
         """Whether it is a file of SQLite."""
         return self.url.get_backend_name() == "sqlite"
+
+    @property
+    def name(self) -> str:
+        """For people: the file, or the URL without its password."""
+        if self.is_sqlite:
+            return str(self.url.database)
+        shown = self.url.difference_update_query(["password", "sslpassword"])
+        return shown._replace(drivername="postgresql", password=None).render_as_string()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -94,11 +102,13 @@ def default_path() -> Path:
     return base / "meterize" / "ledger.db"
 
 
-def open_database(place: str | Path | None = None, *, writers: int = 4, patience: float = PATIENCE) -> Database:
-    """The database at a path (SQLite, made where it is missing) or a URL (``postgresql://…``); its schema is not looked at."""
+def open_database(
+    place: str | Path | None = None, *, make: bool = True, writers: int = 4, patience: float = PATIENCE
+) -> Database:
+    """The database at a path (SQLite; ``make`` says whether it is made) or a URL (``postgresql://…``), whatever its schema."""
     url = _url(default_path() if place is None else place)
     if url.get_backend_name() == "sqlite":
-        _make_file(url)
+        _find_file(Path(url.database or ""), make=make, usual=place is None)
         writer = _sqlite(url, patience, writing=True)
         turns = Turns(writer, partial(_write, writer), patience)
         spare = _sqlite(url, patience, most=1)
@@ -139,12 +149,24 @@ def _url(place: str | Path) -> URL:
     )
 
 
-def _make_file(url: URL) -> None:
-    """The file, its owner's alone, where there is none. (SQLite gives its other files the same permissions.)"""
-    path = Path(url.database or "")
-    with told():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+def _find_file(path: Path, *, make: bool, usual: bool) -> None:
+    """The file, made where it is missing as its owner's alone. (SQLite gives its other files the same permissions.)
+
+    Folders are made for the usual place alone: one that somebody has named may be a slip. Raises NotFound, Unavailable.
+    """
+    with opening(str(path)):
+        if make and usual:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if make and not path.parent.is_dir():
+            raise NotFound(
+                f"there is no folder {path.parent} to make a ledger in",
+                slug="no-ledger",
+                hint="Make the folder, or check --database or METERIZE_DATABASE.",
+            )
+        try:
+            os.close(os.open(path, os.O_RDWR | (os.O_CREAT if make else 0) | os.O_CLOEXEC, 0o600))
+        except FileNotFoundError as error:
+            raise no_ledger(str(path)) from error
 
 
 _PRAGMAS: Final = (
