@@ -62,7 +62,7 @@ HELP: Final = {
     "export": "Write all records to a file that proves itself.",
     "import": "Record usage from a file, once.",
     "correct": "Amend a record by another one.",
-    "prove": "Check an export: nothing removed, added or changed.",
+    "prove": "Check an export: nothing changed, nothing left out of it.",
     "retain": "Drop old records, sealed and archived.",
 }
 
