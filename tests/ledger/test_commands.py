@@ -184,7 +184,7 @@ def test_a_newer_ledger_is_refused(place):
     try:
         assert command("token", "list", database=place, code=2)["error"]["slug"] == "ledger-newer"
     finally:
-        database.write(lambda connection: connection.execute(text("UPDATE alembic_version SET version_num = '0001'")))
+        database.write(lambda connection: connection.execute(text("UPDATE alembic_version SET version_num = '0002'")))
         database.close()
 
 

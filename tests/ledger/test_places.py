@@ -121,3 +121,58 @@ def test_tokens_in_a_table(tmp_path: Path):
     assert re.search(r"reader  r  .*  ada  .*\d{4}-\d\d-\d\d  revoked \d{4}-\d\d-\d\d$", other)
     nowhere = command("token", "add", "--source", "web", "--to", str(tmp_path / "no" / "t"), database=place, code=4)["error"]
     assert (nowhere["slug"], f"no folder {tmp_path / 'no'}" in nowhere["message"]) == ("token-file", True)
+
+
+@pytest.fixture
+def told(place, tmp_path: Path):
+    """A ledger of two sources and three subjects, two of them around the end of a month."""
+    file = tmp_path / "old.csv"
+    file.write_text(
+        "id,time,feature,uses,subject\n1,2026-10-31T22:59:59Z,xlsx,1,ada\n2,2026-10-31T23:00:00Z,xlsx,2,ada\n"
+        "3,2026-11-30T22:59:59Z,xlsx,4,bob\n4,2026-11-30T23:00:00Z,xlsx,8,bob\n"
+    )
+    command("import", str(file), "--source", "web-1", database=place)
+    file.write_text("id,time,feature,uses,subject\n9,2026-11-01T00:00:00Z,xlsx,16,eve\n")
+    command("import", str(file), "--source", "web-2", database=place)
+    return place
+
+
+def test_an_export_that_matches_nothing_names_what_is_alike(told, tmp_path: Path):
+    file = tmp_path / "out.csv"
+    for words, slug, names in (
+        (("--subject", "adaa"), "no-such-subject", ["ada"]),
+        (("--source", "web-9"), "no-such-source", ["web-1", "web-2"]),
+        (("--subject", "eve", "--source", "web-1"), "no-such-subject", ["web-2"]),
+    ):
+        error = command("export", str(file), *words, database=told, code=2)["error"]
+        assert error["slug"] == slug
+        assert all(name in error["hint"] for name in names), error
+    correction = ("correct", "web-3", "1", "--uses", "1", "--by", "a", "--why", "b")
+    assert "web-1" in command(*correction, database=told, code=2)["error"]["hint"]
+    assert not file.exists()
+
+
+def test_an_export_and_a_bill_mean_the_same_month(told, tmp_path: Path):
+    file = str(tmp_path / "out.jsonl")
+    month = ("export", file, "--from", "2026-11-01", "--to", "2026-12-01")
+    for words, shown, uses in (
+        (month, 3, 28),
+        ((*month, "--tz", "Europe/Berlin"), 3, 22),
+        (("export", file, "--from", "2026-11-01T00:00+01:00", "--to", "2026-11-30T23:59:59+01:00"), 2, 18),
+        (("export", file, "--from", "2026-11-30T23:00"), 1, 8),
+    ):
+        assert command(*words, database=told)["shown"] == shown
+        assert sum(chain["uses"] for chain in command("prove", file)["chains"]) == uses
+    for words, said in (
+        (("--from", "yesterday"), "2026-11-01"),
+        (("--tz", "Mars/Base"), "Mars/Base"),
+        (("--from", "2026-11-01", "--to", "2026-11-01"), "empty"),
+    ):
+        error = command("export", file, *words, database=told, code=2)["error"]
+        assert (error["slug"], said in error["message"]) == ("bad-period", True)
+
+
+def test_an_export_under_no_known_name(told, tmp_path: Path):
+    error = command("export", str(tmp_path / "nov.xyz"), database=told, code=2)["error"]
+    assert (error["slug"], ".csv, .jsonl or .parquet" in error["message"]) == ("export-form", True)
+    assert command("export", str(tmp_path / "nov.xyz"), "--format", "csv", database=told)["rows"] == 5

@@ -96,7 +96,11 @@ def test_a_seal_says_what_was_dropped_and_where_it_is(full, tmp_path):
         assert f'"archive":"{digest}"' in seal["data"]
         assert f'"link":"{cut.end.link}","seq":{cut.end.seq}}}' in seal["data"]
     own = rows(full, subject="ada")
-    assert own == []  # nothing of hers is left but sums
+    assert {row["source"] for row in own} == {"web", "shop"}  # nothing of hers is left but sums, and she sees the seals
+    assert [row["kind"] for row in own if "kind" in row] == ["seal", "seal"]
+    assert prove(own, known(full)).holds
+    assert {row["source"] for row in rows(full, subject="bob")} == {"web"}
+    assert rows(full, subject="nobody") == []
     more(full)
     own = rows(full, subject="ada")
     assert {row["kind"] for row in own if "kind" in row} == {"use", "event", "seal"}

@@ -84,7 +84,8 @@ def _show(chains: tuple[Chain, ...]) -> None:
             output.say(f"{output.printable(chain.source)}: and {len(chain.problems) - SHOWN} more (--json shows all)")
     loose = [output.printable(chain.source) for chain in chains if chain.held < chain.seq]
     if loose:
+        listed = ", ".join(loose[:SHOWN]) + (", …" if len(loose) > SHOWN else "")
         output.say(
-            f"That nothing followed the last of these records ({', '.join(loose[:SHOWN])}{', …' if len(loose) > SHOWN else ''}), "
+            f"That nothing followed the last of these records ({listed}), "
             "and that no source is left out, only an end from elsewhere shows: --end SOURCE:SEQ:LINK"
         )
