@@ -59,9 +59,10 @@ async def post_events(request: Request) -> Response:
 
     def work() -> Response:
         events = decode_events(body, media, state.limits.items)
-        recorded = take_events(state.database, str(grant.source), events)
+        taken = take_events(state.database, str(grant.source), events)
         state.metrics.items.labels("events").inc(len(events))
-        state.metrics.records.labels("events").inc(recorded)
+        state.metrics.records.labels("events").inc(taken.recorded)
+        state.metrics.differing.labels("events").inc(taken.differing)
         return Response(status_code=204)
 
     return await run_in_threadpool(work)

@@ -29,10 +29,11 @@ COLUMNS: Final = (*NEEDED, "uses", "subject", "package", "origin")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backfilled:
-    """How many uses a file told of, and how many of those were not recorded before."""
+    """How many uses a file told of, how many of those are recorded now, and how many were before, with other content."""
 
     read: int
     recorded: int
+    differing: int
 
 
 def backfill(database: Database, source: str, path: Path, now: int) -> Backfilled:
@@ -42,14 +43,15 @@ def backfill(database: Database, source: str, path: Path, now: int) -> Backfille
     A file with anything wrong in it is refused before anything is recorded; one whose import was cut short is imported again.
     Raises Refused with the lines that are wrong, Unavailable.
     """
-    read = recorded = 0
+    read = recorded = differing = 0
     for _ in _events(path, source):
         read += 1
     database.write(lambda connection: _make(connection, source, now))
     events = _events(path, source)
     while page := list(islice(events, PAGE)):
-        recorded += take_events(database, source, page, mark=MARK)
-    return Backfilled(read=read, recorded=recorded)
+        taken = take_events(database, source, page, mark=MARK)
+        recorded, differing = recorded + taken.recorded, differing + taken.differing
+    return Backfilled(read=read, recorded=recorded, differing=differing)
 
 
 def _make(connection: Connection, source: str, now: int) -> None:
