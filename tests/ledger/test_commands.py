@@ -227,34 +227,3 @@ def test_help_lists_everything_and_imports_nothing_heavy():
     assert done.returncode == 0, done.stderr
     for name in ("serve", "token", "export", "import", "correct", "prove"):
         assert f"\n  {name} " in done.stdout
-
-
-def test_the_same_id_with_other_content_is_said(place, tmp_path: Path):
-    head = "id,time,feature,uses,subject,package\n"
-    file = tmp_path / "old.csv"
-    for rows, recorded, differing in (
-        ("1,2026-01-02T03:04:05Z,xlsx,3,ada,\n2,2026-01-02T03:04:05Z,pdf,,,\n", 2, 0),
-        ("1,2026-01-02T03:04:05+00:00,xlsx,3,ada,\n", 0, 0),
-        ("1,2026-01-02T03:04:05Z,xlsx,4,ada,\n", 0, 1),
-        ("1,2026-01-02T03:04:05Z,xlsx,3,bob,\n2,2026-01-03T03:04:05Z,pdf,,,\n", 0, 2),
-        ("3,2026-01-02T03:04:05Z,xlsx,4,ada,\n3,2026-01-02T03:04:05Z,xlsx,5,ada,\n", 1, 1),
-    ):
-        file.write_text(head + rows)
-        done = command("import", str(file), "--source", "old", database=place, code=int(differing > 0))
-        assert (done["recorded"], done["differing"]) == (recorded, differing)
-    correct = ("correct", "old", "1", "--by", "support", "--id", "t7", "--uses", "-1")
-    for why, after in (("a test", 2), ("a test", 2)):
-        assert command(*correct, "--why", why, database=place)["after"] == after
-    error = command(*correct, "--why", "another", database=place, code=2)["error"]
-    assert (error["slug"], "other content, which stands" in error["message"]) == ("correction-refused", True)
-
-
-def test_the_same_event_with_other_content_is_counted(place):
-    source = command("token", "add", "--source", "web", database=place)["token"]
-    server = Serving(place)
-    for value in (1, 1, 2):
-        event = {"specversion": "1.0", "id": "7", "source": "shop", "type": "pdf", "data": {"value": value}}
-        assert server.post("/api/v1/events", event, source).status_code == 204
-    metrics = server.client.get(server.url + "/metrics").text
-    assert 'meterize_ledger_differing_total{path="events"} 1.0' in metrics
-    server.end()

@@ -21,6 +21,18 @@ database_option = click.option(
 )
 
 
+class Whole(click.IntRange):
+    """A whole number; of one that is none click speaks in these words."""
+
+    name = "integer"
+
+
+class Number(click.FloatRange):
+    """The same, with a fraction."""
+
+    name = "number"
+
+
 def print_json(answer: Mapping[str, Any]) -> None:
     """One JSON object to stdout, with the schema's version first."""
     click.echo(json.dumps({"schema": SCHEMA, **answer}, indent=2))

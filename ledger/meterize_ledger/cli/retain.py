@@ -14,9 +14,7 @@ from . import output
 
 
 @click.command()
-@click.option(
-    "--days", required=True, type=click.FloatRange(0, 100_000), help="Keep records that arrived since so many days ago."
-)
+@click.option("--days", required=True, type=output.Number(0, 100_000), help="Keep records that arrived since so many days ago.")
 @click.option(
     "--archive",
     required=True,

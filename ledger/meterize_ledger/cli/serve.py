@@ -21,11 +21,11 @@ USUAL = Limits()
 @click.command()
 @output.database_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", default=8990, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
-@click.option("--max-body", default=USUAL.body, show_default=True, type=click.IntRange(1), help="Bytes of one request.")
-@click.option("--max-items", default=USUAL.items, show_default=True, type=click.IntRange(1), help="Items of one request.")
+@click.option("--port", default=8990, show_default=True, type=output.Whole(0, 65535), help="0 takes a free one.")
+@click.option("--max-body", default=USUAL.body, show_default=True, type=output.Whole(1), help="Bytes of one request.")
+@click.option("--max-items", default=USUAL.items, show_default=True, type=output.Whole(1), help="Items of one request.")
 @click.option(
-    "--rate", default=USUAL.rate, show_default=True, type=click.FloatRange(0.001), help="Requests a second of one token."
+    "--rate", default=USUAL.rate, show_default=True, type=output.Number(0.001), help="Requests a second of one token."
 )
 @output.json_option
 def serve(database: str | None, host: str, port: int, max_body: int, max_items: int, rate: float, as_json: bool) -> None:
