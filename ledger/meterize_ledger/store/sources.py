@@ -56,7 +56,7 @@ def no_source(connection: Connection, name: str) -> Refused:
     near = get_close_matches(name, names, NAMED)
     others = [each for each in names if each not in near]
     listed = ", ".join((near + others)[:NAMED]) + (", …" if len(names) > NAMED else "")
-    there = f"There are {listed}; `" if names else "There is none yet; `"
+    there = f"Those that there are: {listed}. `" if names else "There is none yet; `"
     return Refused(
         f"there is no source {name!r}",
         slug="no-such-source",
