@@ -28,7 +28,7 @@ def command(*words: str, database: str | None = None, code: int = 0) -> Any:
     done = CliRunner().invoke(ledger, [*words, *place, "--json"], standalone_mode=False)
     if isinstance(done.exception, LedgerError):
         assert done.exception.exit_code == code, done.exception
-        return {"error": {"slug": done.exception.slug, "message": done.exception.message}}
+        return {"error": {"slug": done.exception.slug, "message": done.exception.message, "hint": done.exception.hint}}
     if done.exception is not None:
         raise done.exception
     assert (done.return_value or 0) == code, done.output

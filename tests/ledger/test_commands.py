@@ -162,13 +162,15 @@ def test_slips_of_the_operator(tmp_path: Path):
     assert command("prove", str(odd), code=2)["error"]["slug"] == "export-unreadable"
     assert command("prove", str(odd), "--end", "x", code=2)["error"]["slug"] == "bad-end"
     place = str(tmp_path / "ledger.db")
+    command("token", "add", "--reader", "r", database=place)
     assert (
         command("correct", "web", "1", "--uses", "1", "--by", "a", "--why", "b", database=place, code=2)["error"]["slug"]
         == "no-such-source"
     )
     nowhere = str(tmp_path / "no" / "such" / "file.csv")
     assert command("export", nowhere, database=place, code=4)["error"]["slug"] == "export-unwritable"
-    assert command("serve", "--host", "192.0.2.1", database=place, code=2)["error"]["slug"] == "address-refused"
+    error = command("serve", "--host", "192.0.2.1", database=place, code=2)["error"]
+    assert (error["slug"], "Errno" in error["message"]) == ("address-refused", False)
     assert (tmp_path / "ledger.db").stat().st_mode & 0o777 == 0o600
 
 
@@ -183,7 +185,7 @@ def test_a_newer_ledger_is_refused(place):
     try:
         assert command("token", "list", database=place, code=2)["error"]["slug"] == "ledger-newer"
     finally:
-        database.write(lambda connection: connection.execute(text("UPDATE alembic_version SET version_num = '0001'")))
+        database.write(lambda connection: connection.execute(text("UPDATE alembic_version SET version_num = '0002'")))
         database.close()
 
 

@@ -6,19 +6,22 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.ledger.made import NOON, counter, event, report
 
+from meterize_ledger.cli import ledger as command_line
 from meterize_ledger.errors import NotFound, Refused
 from meterize_ledger.model import record as model
-from meterize_ledger.proof import prove
+from meterize_ledger.proof import prove, read_rows
 from meterize_ledger.proof.chain import COLUMNS, HASHED, leaf_of
 from meterize_ledger.service.access import make_source_token
 from meterize_ledger.service.corrections import correct
 from meterize_ledger.service.counting import take_reports
 from meterize_ledger.service.events import take_events
 from meterize_ledger.service.exports import Selection, ends, export_rows
+from meterize_ledger.service.retention import retain
 
 TEXTS = st.one_of(st.none(), st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1))
 
@@ -134,3 +137,41 @@ def test_both_sides_hash_alike(texts, seq, uses):
     assert tuple(model.Record.__struct_fields__) == HASHED == tuple(sorted(HASHED))
     row = {name: getattr(record, name) for name in HASHED}
     assert leaf_of(row) == model.leaf(record).hex()
+
+
+def test_files_in_the_wrong_order_or_twice_are_said_to_be(full):
+    honest = rows(full, source="web")
+    for wrong in ([*honest[3:], *honest[:3]], [*honest, *honest]):
+        (chain,) = prove(wrong).chains
+        assert any("the oldest first, each once" in problem for problem in chain.problems), chain.problems
+
+
+def test_what_was_seen_before_a_cut_is_in_an_archive(full, tmp_path):
+    early = [(end.source, end.seq, end.link) for end in ends(full)]
+    take_reports(full, "web", [report(counter(11))])
+    done = retain(full, datetime(2100, 1, 1, tzinfo=UTC), tmp_path, by="ops")
+    proof = prove(rows(full), early)
+    (problem,) = next(chain for chain in proof.chains if chain.source == "web").problems
+    assert "name the archive that has it before the export" in problem
+    assert prove([*read_rows(done.archive), *rows(full)], early).holds
+
+
+def test_what_a_file_alone_cannot_show_is_said(full, tmp_path):
+    """The last record taken off whole is seen by nobody who has no end from elsewhere."""
+    kept = [f"{end.source}:{end.seq}:{end.link}" for end in ends(full)]
+    file = tmp_path / "export.jsonl"
+    for left_out in (0, 1):
+        lines = [json.dumps(row) for row in rows(full)]
+        file.write_text("\n".join(lines[: len(lines) - left_out]) + "\n")
+        alone = shown("prove", str(file))
+        assert (alone.return_value, "only an end from elsewhere shows: --end" in alone.stderr) == (0, True)
+        both = shown("prove", str(file), "--end", kept[0], "--end", kept[1])
+        assert (both.return_value, "only an end from elsewhere" in both.stderr) == (left_out, bool(left_out))
+        one = shown("prove", str(file), "--end", kept[0])
+        assert "(web)" in one.stderr
+
+
+def shown(*words):
+    done = CliRunner().invoke(command_line, words, standalone_mode=False)
+    assert done.exception is None, done.exception
+    return done

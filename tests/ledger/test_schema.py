@@ -24,7 +24,7 @@ def test_many_open_a_new_ledger_at_once(tmp_path, postgres):
         with ThreadPoolExecutor(4) as pool:
             opened = list(pool.map(open_ledger, [place] * 4))
         with opened[0].reading() as connection:
-            assert connection.execute(text("SELECT version_num FROM alembic_version")).all() == [("0001",)]
+            assert connection.execute(text("SELECT version_num FROM alembic_version")).all() == [("0002",)]
         for database in opened:
             database.close()
     postgres.run("DROP DATABASE fresh WITH (FORCE)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 
+from anyio import CapacityLimiter
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -20,6 +21,7 @@ from .metrics import Metrics
 from .rate import Buckets
 from .settings import Limits
 from .state import State
+from .streaming import Places
 
 ROUTES = (
     Route("/api/v1/counters", routes.post_counters, methods=["POST"]),
@@ -39,7 +41,14 @@ PATHS = frozenset(route.path for route in ROUTES)
 def make_app(database: Database, limits: Limits | None = None) -> Starlette:
     """The ledger as an ASGI application. The database stays its caller's to close."""
     limits = limits or Limits()
-    state = State(database=database, limits=limits, buckets=Buckets(limits), metrics=Metrics())
+    state = State(
+        database=database,
+        limits=limits,
+        buckets=Buckets(limits),
+        metrics=Metrics(),
+        exports=Places(limits.exports),
+        looks=CapacityLimiter(1),
+    )
     app = Starlette(
         routes=ROUTES,
         middleware=[Middleware(Measured, metrics=state.metrics), Middleware(Bounded, most=limits.at_once)],

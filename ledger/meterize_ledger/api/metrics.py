@@ -18,6 +18,9 @@ class Metrics:
         self.seconds = Histogram("meterize_ledger_request_seconds", "Time to the answer", ("path",), registry=self._registry)
         self.items = Counter("meterize_ledger_items", "Counters and events taken", ("path",), registry=self._registry)
         self.records = Counter("meterize_ledger_records", "Records appended", ("path",), registry=self._registry)
+        self.differing = Counter(
+            "meterize_ledger_differing", "Known by their id, with other content", ("path",), registry=self._registry
+        )
         self.under_way = Gauge("meterize_ledger_requests_under_way", "Requests not answered yet", registry=self._registry)
 
     def text(self) -> bytes:

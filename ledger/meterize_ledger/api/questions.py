@@ -11,6 +11,7 @@ from starlette.datastructures import QueryParams
 
 from meterize_ledger.errors import Forbidden, Refused
 from meterize_ledger.model.question import DIMENSIONS, UNITS, Answer, Dimension, Question, Unit
+from meterize_ledger.model.time import read_moment, read_zone
 from meterize_ledger.model.token import Grant
 
 SINGLE: Final = ("from", "to", "by", "tz", "top", "compare")
@@ -83,9 +84,9 @@ def _own(subjects: tuple[str, ...], grant: Grant) -> tuple[str, ...]:
 
 def _zone(name: str) -> ZoneInfo:
     try:
-        return ZoneInfo(name)
-    except (ValueError, OSError, LookupError) as error:
-        raise _refused(f"there is no time zone {name!r}") from error
+        return read_zone(name)
+    except ValueError as error:
+        raise _refused(str(error)) from error
 
 
 def _by(text: str) -> tuple[tuple[Dimension, ...], Unit | None]:
@@ -99,13 +100,9 @@ def _by(text: str) -> tuple[tuple[Dimension, ...], Unit | None]:
 
 def _moment(text: str, zone: ZoneInfo) -> datetime:
     try:
-        moment = datetime.fromisoformat(text)
-        moment = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise _refused(f"{text!r} is no date or time (ISO 8601)") from error
-    if not 1970 <= moment.year <= 9000:
-        raise _refused(f"{text!r} is out of the ledger's time")
-    return moment
+        return read_moment(text, zone)
+    except ValueError as error:
+        raise _refused(str(error)) from error
 
 
 def _top(text: str) -> int:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from anyio import to_thread
 from msgspec import to_builtins
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 
 from meterize_ledger.errors import Forbidden, Malformed
 from meterize_ledger.model.token import Grant, Scope
@@ -25,6 +24,7 @@ from .bodies import BATCH, PLAIN, SINGLE, decode_events, decode_reports, read_bo
 from .openapi import document
 from .questions import as_mapping, read_question
 from .state import state_of
+from .streaming import Export
 
 
 async def _admitted(request: Request, scope: Scope) -> Grant:
@@ -59,9 +59,10 @@ async def post_events(request: Request) -> Response:
 
     def work() -> Response:
         events = decode_events(body, media, state.limits.items)
-        recorded = take_events(state.database, str(grant.source), events)
+        taken = take_events(state.database, str(grant.source), events)
         state.metrics.items.labels("events").inc(len(events))
-        state.metrics.records.labels("events").inc(recorded)
+        state.metrics.records.labels("events").inc(taken.recorded)
+        state.metrics.differing.labels("events").inc(taken.differing)
         return Response(status_code=204)
 
     return await run_in_threadpool(work)
@@ -94,16 +95,15 @@ async def get_export(request: Request) -> Response:
     state, grant = state_of(request), await _admitted(request, "export")
     _nothing_asked(request)
 
-    def lines() -> Iterator[bytes]:
-        for row in export_rows(state.database, Selection(subject=grant.subject)):
-            yield json.dumps(row, ensure_ascii=False).encode() + b"\n"
-
-    return StreamingResponse(lines(), media_type="application/x-ndjson")
+    selection = Selection(subject=grant.subject)
+    return Export(lambda: export_rows(state.database, selection), state.exports)
 
 
 async def get_health(request: Request) -> Response:
     """Whether the database answers. Nobody has to say who they are."""
-    await run_in_threadpool(ping, state_of(request).database)
+    state = state_of(request)
+    # It does not queue up with those who wait for a thread.
+    await to_thread.run_sync(ping, state.database, limiter=state.looks)
     return JSONResponse({"status": "ok"})
 
 

@@ -25,7 +25,7 @@ def bind(host: str, port: int) -> socket.socket:
         listening.listen(512)
     except (OSError, OverflowError) as error:
         raise Refused(
-            f"cannot listen on {host} port {port}: {error}",
+            f"cannot listen on {host} port {port}: {getattr(error, 'strerror', None) or error}",
             slug="address-refused",
             hint="Choose another --host or --port (0 takes a free one).",
         ) from error

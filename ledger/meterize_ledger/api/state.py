@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from anyio import CapacityLimiter
 from starlette.requests import Request
 
 from meterize_ledger.store.database import Database
@@ -11,6 +12,7 @@ from meterize_ledger.store.database import Database
 from .metrics import Metrics
 from .rate import Buckets
 from .settings import Limits
+from .streaming import Places
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +23,9 @@ class State:
     limits: Limits
     buckets: Buckets
     metrics: Metrics
+    exports: Places
+    looks: CapacityLimiter
+    """The thread that health is looked at by, and the only one that uses the database's spare connection."""
 
 
 def state_of(request: Request) -> State:

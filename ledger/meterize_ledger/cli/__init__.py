@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "retain": "retain",
 }
 """Each command's name, and the module that has it under the module's own name."""
+USAGE: Final = 2
 NEEDED: Final = ("alembic", "msgspec", "sqlalchemy", "starlette", "uvicorn")
 BARE: Final = frozenset({"prove"})
 """What needs none of that: a customer's proof runs without a ledger."""
@@ -61,13 +62,22 @@ HELP: Final = {
     "export": "Write all records to a file that proves itself.",
     "import": "Record usage from a file, once.",
     "correct": "Amend a record by another one.",
-    "prove": "Check an export: nothing removed, added or changed.",
+    "prove": "Check an export: nothing changed, nothing left out of it.",
     "retain": "Drop old records, sealed and archived.",
 }
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-def ledger() -> None:
+def show_help(context: click.Context) -> int | None:
+    """Of a group without a command: its help page, and the exit code of a slip."""
+    if context.invoked_subcommand is not None:
+        return None
+    click.echo(context.get_help(), err=True)
+    return USAGE
+
+
+@click.group(cls=Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.pass_context
+def ledger(context: click.Context) -> int | None:
     """Keep every use once, and answer who used what.
 
     \b
@@ -75,3 +85,4 @@ def ledger() -> None:
       meterize ledger token add --source web-1
       meterize ledger serve
     """
+    return show_help(context)

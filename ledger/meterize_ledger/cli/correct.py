@@ -12,8 +12,8 @@ from . import output
 
 @click.command()
 @click.argument("source")
-@click.argument("seq", type=click.IntRange(1, 2**53))
-@click.option("--uses", required=True, type=click.IntRange(-(2**53), 2**53), help="To add; a negative number takes away.")
+@click.argument("seq", type=output.Whole(1, 2**53))
+@click.option("--uses", required=True, type=output.Whole(-(2**53), 2**53), help="To add; a negative number takes away.")
 @click.option("--by", required=True, help="Who asked for it.")
 @click.option("--why", required=True, help="The reason, for whoever reads the record.")
 @click.option("--id", "name", help="Do it once, however often this command runs.  [default: a new one]")
@@ -26,7 +26,7 @@ def correct(source: str, seq: int, uses: int, by: str, why: str, name: str | Non
     Example:
       meterize ledger correct web-1 42 --uses -3 --by support --why 'ticket 7: their own tests'
     """
-    done = amend(open_ledger(database), source, seq, uses, by=by, why=why, name=name)
+    done = amend(open_ledger(database, make=False), source, seq, uses, by=by, why=why, name=name)
     if as_json:
         output.print_json({"id": done.id, "amends": done.amends, "before": done.before, "after": done.after})
     else:

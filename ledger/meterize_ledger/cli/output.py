@@ -16,8 +16,21 @@ database_option = click.option(
     "--database",
     metavar="PATH|URL",
     envvar="METERIZE_DATABASE",
-    help="A SQLite file, or postgresql://…  [default: $METERIZE_DATABASE, else ledger.db under the XDG state folder]",
+    help="A SQLite file, or postgresql://user:password@host/name  "
+    "[default: $METERIZE_DATABASE, else ledger.db under the XDG state folder]",
 )
+
+
+class Whole(click.IntRange):
+    """A whole number; of one that is none click speaks in these words."""
+
+    name = "integer"
+
+
+class Number(click.FloatRange):
+    """The same, with a fraction."""
+
+    name = "number"
 
 
 def print_json(answer: Mapping[str, Any]) -> None:

@@ -20,11 +20,14 @@ SHOWN = 20
 @click.command()
 @click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
-    "--end", "ends", multiple=True, metavar="SOURCE:SEQ:LINK", help="A link that was seen earlier, say on an invoice."
+    "--end", "ends", multiple=True, metavar="SOURCE:SEQ:LINK", help="A link that was seen elsewhere, say on an invoice."
 )
 @output.json_option
 def prove(files: tuple[Path, ...], ends: tuple[str, ...], as_json: bool) -> int:
-    """Check an export, with nothing but the file: that no record was removed, added or changed, and no use counted twice.
+    """Check an export: that none of its records was changed, none before its last removed or added, and no use counted twice.
+
+    What a file cannot show is that it goes on to the end: last records that were left out, a source that is left out, a chain
+    that was made anew. An end from elsewhere shows that, such as an invoice's: --end, for each source.
 
     Archives of `meterize ledger retain` may come before it, the oldest first: they are followed as one.
 
@@ -53,6 +56,7 @@ def _as_mapping(chain: Chain) -> dict[str, object]:
     return {
         "source": chain.source,
         "sealed": chain.sealed,
+        "held": chain.held,
         "seq": chain.seq,
         "link": chain.link,
         "shown": chain.shown,
@@ -78,3 +82,10 @@ def _show(chains: tuple[Chain, ...]) -> None:
             output.say(output.printable(f"{chain.source}: {problem}"))
         if len(chain.problems) > SHOWN:
             output.say(f"{output.printable(chain.source)}: and {len(chain.problems) - SHOWN} more (--json shows all)")
+    loose = [output.printable(chain.source) for chain in chains if chain.held < chain.seq]
+    if loose:
+        listed = ", ".join(loose[:SHOWN]) + (", …" if len(loose) > SHOWN else "")
+        output.say(
+            f"That nothing followed the last of these records ({listed}), "
+            "and that no source is left out, only an end from elsewhere shows: --end SOURCE:SEQ:LINK"
+        )

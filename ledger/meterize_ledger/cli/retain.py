@@ -14,9 +14,7 @@ from . import output
 
 
 @click.command()
-@click.option(
-    "--days", required=True, type=click.FloatRange(0, 100_000), help="Keep records that arrived since so many days ago."
-)
+@click.option("--days", required=True, type=output.Number(0, 100_000), help="Keep records that arrived since so many days ago.")
 @click.option(
     "--archive",
     required=True,
@@ -36,7 +34,7 @@ def retain(days: float, archive: Path, by: str, database: str | None, as_json: b
       meterize ledger retain --days 400 --archive /srv/archive
     """
     until = datetime.now(UTC) - timedelta(days=days)
-    done = let_go(open_ledger(database), until, archive, by=by)
+    done = let_go(open_ledger(database, make=False), until, archive, by=by)
     chains = [{"source": cut.end.source, "seq": cut.end.seq, "link": cut.end.link} for cut in done.cuts]
     if as_json:
         name = None if done.archive is None else str(done.archive)

@@ -15,11 +15,12 @@ from meterize_ledger.model.token import SCOPES, Grant, Scope
 from meterize_ledger.service import access
 from meterize_ledger.service.ledger import open_ledger
 
-from . import output
+from . import output, show_help
 
 
-@click.group()
-def token() -> None:
+@click.group(invoke_without_command=True)
+@click.pass_context
+def token(context: click.Context) -> int | None:
     """Make, list and revoke tokens. The ledger keeps digests of them alone: a token is shown once, when it is made.
 
     \b
@@ -27,6 +28,7 @@ def token() -> None:
       meterize ledger token add --source web-1 --to web-1.token
       meterize ledger token add --reader ada --subject ada
     """
+    return show_help(context)
 
 
 @token.command()
@@ -95,8 +97,11 @@ def _kept(file: Path | None) -> Iterator[int | None]:
             file.unlink()
         if not isinstance(error, OSError):
             raise
+        missing = not file.parent.is_dir()
         raise Unavailable(
-            f"{file} cannot be written: {error.strerror}", slug="token-file", hint="Name a file that is not there yet."
+            f"{file} cannot be written: " + (f"there is no folder {file.parent}" if missing else str(error.strerror)),
+            slug="token-file",
+            hint="Make the folder first; no token was made." if missing else "Name a file that is not there yet.",
         ) from error
     finally:
         if descriptor is not None:
@@ -108,15 +113,23 @@ def _kept(file: Path | None) -> Iterator[int | None]:
 @output.json_option
 def list_all(database: str | None, as_json: bool) -> None:
     """Show all tokens that were made, by their ids."""
-    grants = access.tokens(open_ledger(database))
+    grants = access.tokens(open_ledger(database, make=False))
     if as_json:
         output.print_json({"tokens": [_as_mapping(grant) for grant in grants]})
         return
     rows = [
-        (grant.id, grant.name, " ".join(grant.scopes), grant.subject or "", "revoked" if grant.revoked else "")
+        (
+            grant.id,
+            "reader" if grant.source is None else "source",
+            output.printable(grant.name),
+            " ".join(grant.scopes),
+            output.printable(grant.subject or ""),
+            spelled(grant.made)[:10],
+            f"revoked {spelled(grant.revoked)[:10]}" if grant.revoked else "valid",
+        )
         for grant in grants
     ]
-    output.print_table(("id", "name", "scopes", "subject", ""), rows)
+    output.print_table(("id", "of a", "name", "scopes", "subject", "made", "state"), rows)
 
 
 @token.command()
@@ -127,7 +140,7 @@ def revoke(token_id: str, database: str | None, as_json: bool) -> None:
     """Refuse a token from now on, by its id (or the token itself)."""
     parts = token_id.split("_")
     name = parts[1] if len(parts) > 2 else token_id
-    access.revoke(open_ledger(database), name)
+    access.revoke(open_ledger(database, make=False), name)
     if as_json:
         output.print_json({"revoked": name})
     else:

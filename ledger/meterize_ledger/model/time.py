@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
 SECOND: Final = 1_000_000
 HOUR: Final = 3600 * SECOND
@@ -25,3 +26,23 @@ def moment(microseconds: int) -> datetime:
 def spelled(microseconds: int) -> str:
     """``2026-11-22T09:00:00.000000Z``: the spelling that is hashed."""
     return f"{moment(microseconds):%Y-%m-%dT%H:%M:%S.%f}Z".rjust(27, "0")
+
+
+def read_zone(name: str) -> ZoneInfo:
+    """The time zone of that name. Raises ValueError."""
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, LookupError) as error:
+        raise ValueError(f"there is no time zone {name!r}") from error
+
+
+def read_moment(text: str, zone: ZoneInfo) -> datetime:
+    """A date or time (ISO 8601), of the zone where it has no offset of its own. Raises ValueError."""
+    try:
+        moment = datetime.fromisoformat(text)
+        moment = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{text!r} is no date or time (ISO 8601), such as 2026-11-01 or 2026-11-01T09:30+01:00") from error
+    if not 1970 <= moment.year <= 9000:
+        raise ValueError(f"{text!r} is out of the ledger's time")
+    return moment

@@ -26,11 +26,13 @@ _HEX: Final = re.compile(r"[0-9a-f]{64}")
 class Chain:
     """What was found of one source: its last record and link, how many are shown whole, their uses, and what is wrong.
 
+    ``held`` is the last record whose link was seen elsewhere: up to it, and to it alone, the chain cannot have been made anew.
     ``sealed`` is the record up to which it is elsewhere, with the link ``begin``; ``seals`` are those that its records tell of.
     """
 
     source: str
     sealed: int = 0
+    held: int = 0
     seq: int = 0
     link: str = START
     shown: int = 0
@@ -75,9 +77,17 @@ def prove(rows: Iterable[Mapping[str, Value]], ends: Iterable[tuple[str, int, st
                 chain.problems.append(
                     f"record {chain.seq} has the link {chain.link}, not {known[place]}, which was seen before"
                 )
-    for source, seq in known.keys() - seen:
+    for source, seq in sorted(known.keys() - seen):
         chain = chains.setdefault(source, Chain(source=source))
-        chain.problems.append(f"record {seq}, whose link was seen before, is not in the export")
+        if seq < chain.sealed:
+            chain.problems.append(
+                f"record {seq}, whose link was seen before, was let go of with all up to {chain.sealed}: "
+                "name the archive that has it before the export"
+            )
+        else:
+            chain.problems.append(f"record {seq}, whose link was seen before, is not in the export")
+    for source, seq in seen:
+        chains[source].held = max(chains[source].held, seq)
     for chain in chains.values():
         if chain.sealed and (chain.source, chain.sealed) not in seen and (chain.sealed, chain.begin) not in chain.seals:
             chain.problems.append(f"records up to {chain.sealed} are not there, and no seal in the chain says so")
@@ -96,7 +106,9 @@ def _take(chain: Chain, row: Mapping[str, Value]) -> None:
     own = leaf_of(row) if whole else leaf
     if whole and own != leaf:
         chain.problems.append(f"record {seq} was changed: its contents give the leaf {own}")
-    if seq != chain.seq + 1:
+    if 0 < seq <= chain.seq:
+        chain.problems.append(_back(seq, chain.seq))
+    elif seq != chain.seq + 1:
         chain.problems.append(
             f"record {seq} follows record {chain.seq}" if chain.seq else f"the export begins with record {seq}"
         )
@@ -113,8 +125,14 @@ def _begin_sealed(chain: Chain, seq: int, link: str) -> None:
     """A row that stands for all records up to it: the first of its chain, or where an archive that came before it ends."""
     if chain.seq == 0 and seq > 0:
         chain.sealed, chain.seq, chain.begin, chain.link = seq, seq, link, link
+    elif seq < chain.seq:
+        chain.problems.append(_back(seq, chain.seq))
     elif (chain.seq, chain.link) != (seq, link):
         chain.problems.append(f"what begins after record {seq} does not follow record {chain.seq}")
+
+
+def _back(seq: int, before: int) -> str:
+    return f"record {seq} comes after record {before}: files belong in the order of their records, the oldest first, each once"
 
 
 def _add(chain: Chain, row: Mapping[str, Value], seq: int) -> None:

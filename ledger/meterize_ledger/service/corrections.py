@@ -5,8 +5,9 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from meterize_ledger.errors import NotFound, Refused
 from meterize_ledger.model.record import identity
@@ -14,7 +15,7 @@ from meterize_ledger.model.time import micros
 from meterize_ledger.store.appending import Draft, append
 from meterize_ledger.store.database import Database
 from meterize_ledger.store.reading import Whole, find_record
-from meterize_ledger.store.records import amended, known
+from meterize_ledger.store.records import amended, find_correction, known
 from meterize_ledger.store.seals import sealed_at
 from meterize_ledger.store.sources import lock_source
 
@@ -57,6 +58,7 @@ def correct(database: Database, source: str, seq: int, uses: int, *, by: str, wh
         key = identity(ORIGIN, name)
         before = found.record.uses + amended(connection, found.key)
         if key in known(connection, [key]):
+            _check_again(find_correction(connection, key), found.key, uses, by, why, name)
             return Correction(id=name, amends=found.record.id, before=before, after=before)
         if found.record.kind == "correction" or before + uses < 0:
             raise Refused(
@@ -68,6 +70,16 @@ def correct(database: Database, source: str, seq: int, uses: int, *, by: str, wh
         return Correction(id=name, amends=found.record.id, before=before, after=before + uses)
 
     return database.write(work)
+
+
+def _check_again(stood: Row[*tuple[Any, ...]] | None, amends: bytes, uses: int, by: str, why: str, name: str) -> None:
+    """Raises Refused where the correction of that name was another one. (One that retention let go of nobody can compare.)"""
+    if stood is not None and (bytes(stood.amends_key), stood.uses, stood.asked_by, stood.why) != (amends, uses, by, why):
+        raise Refused(
+            f"the correction {name!r} was recorded before with other content, which stands",
+            slug="correction-refused",
+            hint="Choose another --id for another correction.",
+        )
 
 
 def _draft(found: Whole, key: bytes, name: str, uses: int, by: str, why: str) -> Draft:

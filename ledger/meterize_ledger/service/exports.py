@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from difflib import get_close_matches
 
 from msgspec.structs import asdict
 from sqlalchemy import Connection
 
+from meterize_ledger.errors import Refused
 from meterize_ledger.model.record import Link, leaf
 from meterize_ledger.model.time import micros
+from meterize_ledger.store.accounts import subject_names
 from meterize_ledger.store.database import Database
 from meterize_ledger.store.reading import Whole, walk_chain
 from meterize_ledger.store.seals import Cut, seals
-from meterize_ledger.store.sources import chain_ends
+from meterize_ledger.store.sources import NAMED, chain_ends, no_source, source_names, sources_of
 
 Cell = str | int | None
 
@@ -43,24 +46,47 @@ def ends(database: Database) -> list[Link]:
         return chain_ends(connection)
 
 
-def export_rows(database: Database, selection: Selection) -> Iterator[Mapping[str, Cell]]:
-    """All chains as rows of one state of the ledger. Sources that show no record are left out.
+def export_rows(database: Database, selection: Selection) -> Generator[Mapping[str, Cell], None, None]:
+    """All chains as rows of one state of the ledger; of a subject those of every source that ever had a record of it.
 
     A chain that was let go of up to a record begins with that one's number and link alone.
+    Whoever does not read it to its end closes it: it holds a connection.
     """
     with database.reading() as connection:
         sealed = seals(connection)
+        own = None if selection.subject is None else sources_of(connection, selection.subject)
         for end in chain_ends(connection):
             begin = sealed.get(end.source)
             first = 1 if begin is None else begin.seq + 1
-            if selection.source not in (None, end.source):
-                continue
-            if selection.subject is not None and not any(map(selection.shows, walk_chain(connection, end.source, first))):
+            if selection.source not in (None, end.source) or (own is not None and end.source not in own):
                 continue
             if begin is not None:
                 yield asdict(begin)
             for whole in walk_chain(connection, end.source, first):
                 yield _row(whole, shown=selection.shows(whole) or whole.record.kind == "seal")
+
+
+def check_selection(database: Database, selection: Selection) -> None:
+    """Raises Refused where there is no such source or subject, with those that are alike, or the two have nothing in common."""
+    source, subject = selection.source, selection.subject
+    with database.reading() as connection:
+        if source is not None and source not in source_names(connection):
+            raise no_source(connection, source)
+        own = set() if subject is None else sources_of(connection, subject)
+        if subject is None or (own and source in (None, *own)):
+            return
+        if own:
+            message = f"the source {source!r} never had a record of the subject {subject!r}"
+            hint = f"These did: {', '.join(sorted(own)[:NAMED])}."
+        else:
+            message = f"no source ever had a record of the subject {subject!r}"
+            near = get_close_matches(subject, subject_names(connection), NAMED)
+            hint = (
+                f"Alike are: {', '.join(near)}."
+                if near
+                else "No subject is called alike; GET /api/v1/usage?by=subject lists them."
+            )
+    raise Refused(message, slug="no-such-subject", hint=hint)
 
 
 def archive_rows(connection: Connection, cuts: Sequence[Cut]) -> Iterator[Mapping[str, Cell]]:

@@ -12,7 +12,7 @@ from meterize_ledger.store.losses import Lost, list_losses
 
 def ping(database: Database) -> None:
     """Raises Unavailable where the database does not answer."""
-    with database.reading() as connection:
+    with database.looking() as connection:
         connection.execute(text("SELECT 1"))
 
 

@@ -21,6 +21,7 @@ from meterize_ledger.store.database import Database
 from .exports import Cell, Selection, export_rows
 
 FORMATS: Final = ("csv", "json", "parquet")
+ENDINGS: Final = {".csv": "csv", ".jsonl": "json", ".ndjson": "json", ".json": "json", ".parquet": "parquet"}
 Rows = Iterator[Mapping[str, Cell]]
 PAGE: Final = 5000
 
@@ -36,10 +37,22 @@ class Written:
 
 def write_export(database: Database, selection: Selection, path: Path, form: str | None = None) -> Written:
     """Write an export; an older file of that name is replaced when the new one is complete. Raises Refused, Unavailable."""
-    form = form or {".csv": "csv", ".parquet": "parquet"}.get(path.suffix, "json")
+    form = form or form_of(path)
     tally: dict[str, Any] = {"rows": 0, "shown": 0, "ends": {}}
     write_rows(_tallied(export_rows(database, selection), tally), path, form)
     return Written(rows=tally["rows"], shown=tally["shown"], ends=tuple(tally["ends"].values()))
+
+
+def form_of(path: Path) -> str:
+    """What the end of a file's name says. Raises Refused."""
+    form = ENDINGS.get(path.suffix)
+    if form is None:
+        raise Refused(
+            f"{path}: an export is called .csv, .jsonl or .parquet",
+            slug="export-form",
+            hint=f"Name the file so, or give --format {' or '.join(FORMATS)}.",
+        )
+    return form
 
 
 def write_rows(rows: Rows, path: Path, form: str) -> None:

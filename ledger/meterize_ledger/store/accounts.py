@@ -44,3 +44,8 @@ def _row(key: bytes, each: Account) -> tuple[object, ...]:
 
 
 _ADD: Final = adding(accounts, "feature", "package", "subject", "host")
+
+
+def subject_names(connection: Connection) -> list[str]:
+    """All subjects that anything was ever recorded of."""
+    return list(connection.scalars(select(accounts.c.subject).where(accounts.c.subject.is_not(None)).distinct()))

@@ -15,9 +15,9 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
-from meterize_ledger.errors import Refused
+from meterize_ledger.errors import NotFound, Refused
 
-from .failure import is_passing, told
+from .failure import is_passing, no_ledger, opening, told
 from .turns import Turns
 
 Result = TypeVar("Result")
@@ -29,11 +29,15 @@ PATIENCE: Final = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Database:
-    """The two ways in: many readers, and one writer at a time on SQLite, ``writers`` of them on PostgreSQL."""
+    """The two ways in: many readers, and one writer at a time on SQLite, ``writers`` of them on PostgreSQL.
+
+    ``spare`` is one connection more, for a look at whether the database answers, which must not wait for readers.
+    """
 
     url: URL
     reader: Engine
     writer: Engine
+    spare: Engine
     turns: Turns | None
 
     @property
@@ -41,10 +45,24 @@ class Database:
         """Whether it is a file of SQLite."""
         return self.url.get_backend_name() == "sqlite"
 
+    @property
+    def name(self) -> str:
+        """For people: the file, or the URL without its password."""
+        if self.is_sqlite:
+            return str(self.url.database)
+        shown = self.url.difference_update_query(["password", "sslpassword"])
+        return shown._replace(drivername="postgresql", password=None).render_as_string()
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that sees one state of the ledger and changes nothing."""
         with told(), self.reader.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def looking(self) -> Iterator[Connection]:
+        """As ``reading``, by the spare connection: for one at a time."""
+        with told(), self.spare.connect() as connection:
             yield connection
 
     def write(self, work: Callable[[Connection], Result]) -> Result:
@@ -63,6 +81,7 @@ class Database:
         """Let go of all connections."""
         self.reader.dispose()
         self.writer.dispose()
+        self.spare.dispose()
 
 
 def _write(engine: Engine, work: Callable[[Connection], Result]) -> Result:
@@ -83,14 +102,17 @@ def default_path() -> Path:
     return base / "meterize" / "ledger.db"
 
 
-def open_database(place: str | Path | None = None, *, writers: int = 4, patience: float = PATIENCE) -> Database:
-    """The database at a path (SQLite, made where it is missing) or a URL (``postgresql://…``); its schema is not looked at."""
+def open_database(
+    place: str | Path | None = None, *, make: bool = True, writers: int = 4, patience: float = PATIENCE
+) -> Database:
+    """The database at a path (SQLite; ``make`` says whether it is made) or a URL (``postgresql://…``), whatever its schema."""
     url = _url(default_path() if place is None else place)
     if url.get_backend_name() == "sqlite":
-        _make_file(url)
+        _find_file(Path(url.database or ""), make=make, usual=place is None)
         writer = _sqlite(url, patience, writing=True)
         turns = Turns(writer, partial(_write, writer), patience)
-        return Database(url=url, reader=_sqlite(url, patience), writer=writer, turns=turns)
+        spare = _sqlite(url, patience, most=1)
+        return Database(url=url, reader=_sqlite(url, patience), writer=writer, spare=spare, turns=turns)
     options: dict[str, Any] = {
         "pool_pre_ping": True,
         "pool_timeout": patience,
@@ -101,7 +123,10 @@ def open_database(place: str | Path | None = None, *, writers: int = 4, patience
     }
     reader = create_engine(url, pool_size=writers, max_overflow=writers, isolation_level="REPEATABLE READ", **options)
     writer = create_engine(url, pool_size=writers, max_overflow=0, **options)
-    return Database(url=url, reader=reader, writer=writer, turns=None)  # PostgreSQL syncs those who commit at once together
+    spare = create_engine(url, pool_size=1, max_overflow=0, isolation_level="AUTOCOMMIT", **options)
+    return Database(
+        url=url, reader=reader, writer=writer, spare=spare, turns=None
+    )  # PostgreSQL syncs those who commit at once together
 
 
 def _url(place: str | Path) -> URL:
@@ -124,12 +149,24 @@ def _url(place: str | Path) -> URL:
     )
 
 
-def _make_file(url: URL) -> None:
-    """The file, its owner's alone, where there is none. (SQLite gives its other files the same permissions.)"""
-    path = Path(url.database or "")
-    with told():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+def _find_file(path: Path, *, make: bool, usual: bool) -> None:
+    """The file, made where it is missing as its owner's alone. (SQLite gives its other files the same permissions.)
+
+    Folders are made for the usual place alone: one that somebody has named may be a slip. Raises NotFound, Unavailable.
+    """
+    with opening(str(path)):
+        if make and usual:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if make and not path.parent.is_dir():
+            raise NotFound(
+                f"there is no folder {path.parent} to make a ledger in",
+                slug="no-ledger",
+                hint="Make the folder, or check --database or METERIZE_DATABASE.",
+            )
+        try:
+            os.close(os.open(path, os.O_RDWR | (os.O_CREAT if make else 0) | os.O_CLOEXEC, 0o600))
+        except FileNotFoundError as error:
+            raise no_ledger(str(path)) from error
 
 
 _PRAGMAS: Final = (
@@ -142,11 +179,11 @@ _PRAGMAS: Final = (
 )
 
 
-def _sqlite(url: URL, patience: float, *, writing: bool = False) -> Engine:
+def _sqlite(url: URL, patience: float, *, most: int = 16, writing: bool = False) -> Engine:
     engine = create_engine(
         url,
-        pool_size=1 if writing else 4,
-        max_overflow=0 if writing else 12,
+        pool_size=1 if writing else min(4, most),
+        max_overflow=0 if writing else max(0, most - 4),
         pool_timeout=patience,
         connect_args={"timeout": patience, "check_same_thread": False, "cached_statements": 512},
     )

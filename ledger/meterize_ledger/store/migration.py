@@ -14,18 +14,24 @@ from sqlalchemy import Connection, text
 from meterize_ledger.errors import Refused
 
 from .database import Database
+from .failure import no_ledger
 
 _FOLDER: Final = Path(__file__).with_name("migrations")
 _LOCK: Final = 0x6D65746572697A65  # "meterize"
 
 
-def migrate(database: Database) -> None:
-    """Bring the schema to its newest revision; several servers may do so at once. Raises Refused if a newer ledger made it."""
+def migrate(database: Database, *, make: bool = True) -> None:
+    """Bring the schema to its newest revision; several servers may do so at once. Raises Refused if a newer ledger made it,
+    NotFound where there is no ledger and none is to be made.
+    """
     script = ScriptDirectory(str(_FOLDER))
     head = script.get_current_head()
     with database.reading() as connection:
-        if _revision(connection) == head:
-            return
+        revision = _revision(connection)
+    if revision == head:
+        return
+    if revision is None and not make:
+        raise no_ledger(database.name)
     database.write(lambda connection: _upgrade(connection, script, head, is_sqlite=database.is_sqlite))
 
 

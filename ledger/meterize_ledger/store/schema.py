@@ -129,6 +129,15 @@ past_keys: Final = Table(
 )
 """The keys of records that are gone: what they recorded is still there but once."""
 
+past_accounts: Final = Table(
+    "past_accounts",
+    metadata,
+    Column("source_id", ForeignKey("sources.id"), primary_key=True, autoincrement=False),
+    Column("account_id", ForeignKey("accounts.id"), primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+"""Of which accounts a source had records that are gone: whoever they were of still gets that chain and its seals."""
+
 hourly: Final = Table(
     "hourly",
     metadata,

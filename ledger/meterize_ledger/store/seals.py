@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from msgspec import Struct
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, func, insert, select, update
 
 from meterize_ledger.model.record import Link
 
-from .schema import past_keys, records, sources
+from .schema import past_accounts, past_keys, records, sources
 
 
 class Cut(Struct, frozen=True, kw_only=True):
@@ -55,13 +55,14 @@ def move_seal(connection: Connection, cut: Cut) -> bool:
 
 
 def drop_sealed(connection: Connection, limit: int) -> int:
-    """Drop some of the records that are sealed, at most as many as ``limit``, and keep their keys. How many there were."""
+    """Drop some of the records that are sealed, at most ``limit``, and keep their keys and accounts. How many there were."""
     for source, sealed in connection.execute(select(sources.c.id, sources.c.sealed).where(sources.c.sealed > 0)).all():
         first = connection.scalar(select(func.min(records.c.seq)).where(records.c.source_id == source))
         if first is None or first > sealed:
             continue
         values = {"source": source, "last": min(sealed, first + limit - 1)}
         connection.execute(_KEEP_KEYS, values)
+        connection.execute(_KEEP_ACCOUNTS, values)
         return connection.execute(_DROP, values).rowcount
     return 0
 
@@ -72,4 +73,9 @@ def _link(source: str, seq: int, link: bytes | None) -> Link:
 
 _GONE = (records.c.source_id == bindparam("source")) & (records.c.seq <= bindparam("last"))
 _KEEP_KEYS = insert(past_keys).from_select(["key"], select(records.c.key).where(_GONE, records.c.key.is_not(None)))
+_KEPT = (past_accounts.c.source_id == records.c.source_id) & (past_accounts.c.account_id == records.c.account_id)
+_KEEP_ACCOUNTS = insert(past_accounts).from_select(
+    ["source_id", "account_id"],
+    select(records.c.source_id, records.c.account_id).where(_GONE, ~exists().where(_KEPT)).distinct(),
+)
 _DROP = delete(records).where(_GONE)

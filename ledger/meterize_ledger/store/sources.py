@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Final
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, exists, insert, or_, select, update
 
 from meterize_ledger.errors import Refused
 from meterize_ledger.model.record import START, Link
 
-from .schema import sources
+from .schema import accounts, past_accounts, records, sources
+
+NAMED: Final = 8
+"""Names in a hint."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,12 +46,22 @@ def lock_source(connection: Connection, name: str) -> Source:
     """The source, for this transaction alone: whoever else wants to append to its chain waits. Raises Refused."""
     row = connection.execute(_LOCK_NAMED, {"wanted": name}).first()
     if row is None:
-        raise Refused(
-            f"there is no source {name!r}",
-            slug="no-such-source",
-            hint="`meterize ledger token add --source NAME` makes one, with a token for it.",
-        )
+        raise no_source(connection, name)
     return Source(id=row.id, name=row.name, seq=row.seq, link=bytes(row.link), uses=row.uses)
+
+
+def no_source(connection: Connection, name: str) -> Refused:
+    """Somebody has named a source that is not there; those that are, the likely ones first."""
+    names = source_names(connection)
+    near = get_close_matches(name, names, NAMED)
+    others = [each for each in names if each not in near]
+    listed = ", ".join((near + others)[:NAMED]) + (", …" if len(names) > NAMED else "")
+    there = f"Those that there are: {listed}. `" if names else "There is none yet; `"
+    return Refused(
+        f"there is no source {name!r}",
+        slug="no-such-source",
+        hint=f"{there}meterize ledger token add --source NAME` makes one, with a token for it.",
+    )
 
 
 _MOVE = (
@@ -66,3 +81,17 @@ def chain_ends(connection: Connection) -> list[Link]:
     """The end of every source's chain, by name."""
     rows = connection.execute(select(sources.c.name, sources.c.seq, sources.c.link).order_by(sources.c.name))
     return [Link(source=name, seq=seq, link=bytes(link).hex()) for name, seq, link in rows]
+
+
+def sources_of(connection: Connection, subject: str) -> set[str]:
+    """The sources that ever had a record of the subject, be it still there or not."""
+    had = [
+        exists().where(table.c.source_id == sources.c.id, table.c.account_id == accounts.c.id, accounts.c.subject == subject)
+        for table in (records, past_accounts)
+    ]
+    return set(connection.scalars(select(sources.c.name).where(or_(*had))))
+
+
+def source_names(connection: Connection) -> list[str]:
+    """All sources."""
+    return list(connection.scalars(select(sources.c.name).order_by(sources.c.name)))
