@@ -109,12 +109,12 @@ class Runtime:
         if not self._many:
             with self._lock:
                 if not self._many:
-                    self._many = True
-                    self._change_door()
+                    self._change_door(many=True)
+                    self._many = True  # last: another thread that sees it counts through the new door at once
         self.accounts.enter(block, row)
 
-    def _change_door(self) -> None:
-        self._door = (many_subjects_door if self._many else one_subject_door)(self, self.accounts)
+    def _change_door(self, *, many: bool) -> None:
+        self._door = (many_subjects_door if many else one_subject_door)(self, self.accounts)
         if self._open:
             open_door(self._door)
 
@@ -254,7 +254,7 @@ class Runtime:
             self.losses.add("no-ctypes")
         self.accounts.restart()
         if not self._cells.keeps_rows:
-            self._change_door()
+            self._change_door(many=self._many)
         if self._open:
             self._tend()
         self._registry.rearm()

@@ -361,6 +361,28 @@ def test_no_thread_comes_between(bench, policy, many):
         assert ran.uses == {("1", "s0"): 240_000, ("1", "s1"): 240_000}
 
 
+def test_two_threads_name_the_first_subject_at_once(bench):
+    """While one still makes the door that knows subjects, the other must not count for nobody."""
+    bench.meter(SOURCE, policy="every")
+    ran = bench.run(
+        """
+        import metered, threading, time
+        from meterize_hooks import runtime, subject
+        make, begun = runtime.many_subjects_door, threading.Event()
+        def slowly(*given):
+            begun.set()
+            time.sleep(0.3)
+            return make(*given)
+        runtime.many_subjects_door = slowly
+        def go():
+            with subject("ada"): metered.work()
+        first = threading.Thread(target=go)
+        first.start(); begun.wait(); go(); first.join()
+        """
+    )
+    assert ran.uses == {("1", "ada"): 2}
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc")
 def test_no_thread_of_ours(bench):
     bench.meter(SOURCE, policy="every")
