@@ -30,7 +30,8 @@ class PolicyText(click.ParamType["Policy"]):
         try:
             return value if isinstance(value, Policy) else Policy(str(value))
         except ValueError:
-            self.fail(f"{value!r} is none of {', '.join(Policy.FORMS)}.", param, ctx)
+            ranges = "A window is 1 to 999999 s, m, h or d long; `first` counts 1 to 999999999 uses."
+            self.fail(f"{value!r} is none of {', '.join(Policy.FORMS)}. {ranges}", param, ctx)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002
         """The forms that begin so."""

@@ -42,7 +42,7 @@ MOST = 10_000
     "--tz", metavar="ZONE", shell_complete=complete_zones, help="Time zone of days and months [this machine's, or UTC]."
 )
 @click.option("--from", "start", metavar="DATE", help="ISO 8601 [the beginning of this month].")
-@click.option("--to", "end", metavar="DATE", help="ISO 8601, not included [now].")
+@click.option("--to", "end", metavar="DATE", help="ISO 8601, not included [the end of this quarter of an hour].")
 @click.option("--feature", "features", multiple=True, shell_complete=complete_features, help="Only this; may be repeated.")
 @click.option("--subject", "subjects", multiple=True, help="Only this; may be repeated.")
 @click.option("--top", type=click.IntRange(1, MOST), metavar="N", help="Only the N most used groups; the rest in one row.")

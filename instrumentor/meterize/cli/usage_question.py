@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import datetime
+from difflib import get_close_matches
 
 import click
 
@@ -41,8 +42,11 @@ def _by(text: str) -> tuple[tuple[str, ...], str | None]:
     names = [name.strip() for name in text.split(",")]
     units = [name for name in names if name in UNITS]
     if len(units) > 1 or len(set(names)) < len(names) or not set(names) <= {*DIMENSIONS, *UNITS}:
+        near = [get_close_matches(name, [*DIMENSIONS, *UNITS], n=1) for name in names]
+        likely = ",".join(each[0] for each in near if each)
+        meant = f" Did you mean {likely}?" if all(near) and likely != ",".join(names) else ""
         raise click.BadParameter(
-            f"{text!r}: each of {', '.join(DIMENSIONS)} at most once, and at most one of {', '.join(UNITS)}.",
+            f"{text!r}: each of {', '.join(DIMENSIONS)} at most once, and at most one of {', '.join(UNITS)}.{meant}",
             param_hint="'--by'",
         )
     return tuple(name for name in names if name in DIMENSIONS), units[0] if units else None

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
 
-from meterize.model.usage import DIMENSIONS, Period, Unmetered, UsageAnswer, UseRow
+from meterize.model.usage import DIMENSIONS, Period, Question, Unmetered, UsageAnswer, UseRow
 
 from . import output
 
@@ -90,11 +90,17 @@ def printable(name: str) -> str:
 def as_table(found: UsageAnswer, console: Console) -> RenderableType:
     """Who used what; or that nobody did. Where a spool's times have no room beside the names they are left out."""
     if not found.rows:
-        return f"No uses in {escape(found.source)}{_span(found.period)}."
+        return f"No uses{escape(_asked_for(found.question))} in {escape(found.source)}{_span(found.period)}."
     table = _table(found, console, _times(found))
     if found.period is None and _natural_width(table, console) > console.width:
         return Group("[bold]Uses[/]", _table(found, console, []))
     return Group(_title(found), table)
+
+
+def _asked_for(question: Question) -> str:
+    """Whose, or of what, where the question was not about all: a slip in a name looks like no use."""
+    named = [("of", question.features), ("by", question.subjects)]
+    return "".join(f" {word} {' or '.join(map(printable, names))}" for word, names in named if names)
 
 
 def _table(found: UsageAnswer, console: Console, times: list[str]) -> Table:

@@ -44,6 +44,17 @@ def test_groups_and_the_most_used(spool, capsys):
     assert found["period"] == {"from": None, "to": None, "tz": None}
 
 
+@pytest.mark.parametrize(
+    ("by", "meant"), [("featur", "feature?"), ("subjct,days", "subject,day?"), ("feature,nonsense", ""), ("host,host", "")]
+)
+def test_a_slip_in_by(spool, capsys, by, meant):
+    assert run(["usage", "--by", by]) == 2
+    said = capsys.readouterr().err
+    assert "at most one of hour, day, month." in said
+    assert ("Did you mean" in said) is bool(meant)
+    assert meant in said
+
+
 def test_the_table(spool, capsys):
     assert run(["usage", "--by", "subject"]) == 0
     said = capsys.readouterr()

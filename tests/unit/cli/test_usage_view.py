@@ -129,6 +129,8 @@ def test_a_spool_shows_since_and_until_in_the_zone_and_the_host_where_there_are_
 def test_nobody_used_anything():
     assert shown(answer([], period=None, source="/a/[b]")) == "No uses in /a/[b].\n"
     assert "from 2026-11-01 00:00 to 2026-11-22 13:15." in shown(answer([]), 200)
+    asked = answer([], period=None, source="/s", features=("xlsx",), subjects=("ada", "bob"))
+    assert shown(asked) == "No uses of xlsx by ada or bob in /s.\n"
 
 
 def keys(value):
