@@ -334,9 +334,7 @@ class TestAnotherUser:
         let_in(lab)
         hidden = lab.root / "hidden"
         hidden.mkdir(mode=0o700)
-        ran = quick("usage", "--spool", hidden / "spool", user=nobody)
-        assert ran.code == 0, ran
-        assert "cannot be read" in ran.err
+        lab.refused(quick("usage", "--spool", hidden / "spool", user=nobody), 4, "spool-unreadable", str(hidden))
 
     def test_instruments_their_own(self, lab, quick, plan, let_in, nobody, snapshot_of):
         assert quick("strip", "--all").code == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections import Counter
 
@@ -36,7 +37,9 @@ def judged(bench):
         bench.meter(SOURCE, policy=policy)
         (bench.folder / "logging_uses.py").write_text(LOGGING)
         ran = bench.run(script, *options, **more)
-        words = [line.split() for line in (bench.folder / "log").read_text().splitlines()]
+        # A line that was struck while it was written, at the border of a page, is followed by another's without an end.
+        lines = (bench.folder / "log").read_text().splitlines()
+        words = [found.groups() for found in (re.search(r"(begin|end) (\d+) (\S+)$", line) for line in lines) if found]
         logged = {kind: Counter((pid, who) for one, pid, who in words if one == kind) for kind in ("begin", "end")}
         counted = Counter()
         for process in ran.processes:

@@ -184,7 +184,7 @@ def test_settings_that_lead_nowhere_are_told_once_though_there_is_nothing_to_sen
     environ = {key: value.format(port=port) for key, value in TROUBLES[trouble].items()}
     ran = run(
         """
-        time.sleep(0.7)
+        until(lambda: agent._has_greeted)
         for _ in range(2):
             agent.stop()
             child = os.fork()
