@@ -41,6 +41,7 @@ def judged(bench):
         lines = (bench.folder / "log").read_text().splitlines()
         words = [found.groups() for found in (re.search(r"(begin|end) (\d+) (\S+)$", line) for line in lines) if found]
         logged = {kind: Counter((pid, who) for one, pid, who in words if one == kind) for kind in ("begin", "end")}
+        assert logged["begin"], "nobody used anything"
         counted = Counter()
         for process in ran.processes:
             for (_, row), count in process.counts.items():
