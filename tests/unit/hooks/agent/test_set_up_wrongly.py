@@ -8,6 +8,7 @@ import socket
 import ssl
 import threading
 import time
+from contextlib import contextmanager
 
 import pytest
 from tests.agents.files import Process, dead
@@ -67,17 +68,23 @@ def test_http_to_a_port_of_tls(told, tmp_path):
         stub.close()
 
 
-def test_an_alert_of_tls_in_answer_to_http(told):
+@contextmanager
+def answering(answer):
+    """The host and port of somebody who says this to whatever comes first."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
-        def alert():
+        def speak():
             connection, _ = server.accept()
             with connection:
                 connection.recv(65536)
-                connection.sendall(b"\x15\x03\x01\x00\x02\x02\x0a")
+                connection.sendall(answer)
 
-        threading.Thread(target=alert, daemon=True).start()
-        url = f"127.0.0.1:{server.getsockname()[1]}"
+        threading.Thread(target=speak, daemon=True).start()
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_an_alert_of_tls_in_answer_to_http(told):
+    with answering(b"\x15\x03\x01\x00\x02\x02\x0a") as url:
         assert told(ledger=f"http://{url}") == f"http://{url} speaks TLS: its URL is https://{url}"
 
 
@@ -107,16 +114,8 @@ def test_others_and_ledgers_in_trouble(told, ledger, fault, expected):
 
 
 def test_no_http_at_all(told):
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def speak():
-            connection, _ = server.accept()
-            with connection:
-                connection.recv(65536)
-                connection.sendall(b"SSH-2.0-x\r\n")
-
-        threading.Thread(target=speak, daemon=True).start()
-        assert "speaks no HTTP: " in told(ledger=f"http://127.0.0.1:{server.getsockname()[1]}")
+    with answering(b"SSH-2.0-x\r\n") as url:
+        assert "speaks no HTTP: " in told(ledger=f"http://{url}")
 
 
 def test_one_that_says_nothing(told, ledger):
