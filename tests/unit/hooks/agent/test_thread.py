@@ -33,6 +33,16 @@ HEAD = """
         while not condition():
             assert time.monotonic() < end, "it did not happen"
             time.sleep(0.01)
+    def fork_with_its_own_agent():
+        child = os.fork()
+        if not child:
+            agent.restart_in_child(process.incarnation)
+            agent.start()
+            time.sleep(0.3)
+            agent.finish()
+            os._exit(0)
+        agent.start()
+        return child
     agent.start()
 """
 
@@ -187,14 +197,7 @@ def test_settings_that_lead_nowhere_are_told_once_though_there_is_nothing_to_sen
         until(lambda: agent._has_greeted)
         for _ in range(2):
             agent.stop()
-            child = os.fork()
-            if not child:
-                agent.restart_in_child(process.incarnation)
-                agent.start()
-                time.sleep(0.3)
-                agent.finish()
-                os._exit(0)
-            agent.start()
+            child = fork_with_its_own_agent()
             process.use()
             assert os.waitpid(child, 0)[1] == 0
         time.sleep(0.3)
@@ -228,14 +231,7 @@ def test_it_greets_once_in_a_process_and_its_children(run, ledger):
     ran = run("""
         time.sleep(0.5)
         agent.stop()
-        child = os.fork()
-        if not child:
-            agent.restart_in_child(process.incarnation)
-            agent.start()
-            time.sleep(0.3)
-            agent.finish()
-            os._exit(0)
-        agent.start()
+        child = fork_with_its_own_agent()
         assert os.waitpid(child, 0)[1] == 0
         time.sleep(0.5)
         agent.finish()
