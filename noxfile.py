@@ -95,7 +95,10 @@ def cases(session: nox.Session) -> None:
 TORTURE = {
     "cpython": ["tests.frameworks.cpython", "--jobs", "2"],
     "packages": ["tests.frameworks.packages", "--jobs", "2"],
-    "promises": ["pytest", "-q", "-m", "slow or not slow", "tests/promises", "tests/unit/hooks/agent/test_thread.py"],
+    "promises": [
+        *("pytest", "-q", "--timeout", "1800", "-m", "slow or not slow"),
+        *("tests/promises", "tests/unit/hooks/agent/test_thread.py"),
+    ],
     "fuzz": ["tests.fuzz", "--programs", "2000"],
 }
 """Long runs that try to make hooks noticeable, by name: a module and what it is always given."""

@@ -17,10 +17,9 @@ USUAL = "real" if is_installed("real") else "small"
     ("kind", "kills", "seed"),
     [
         (USUAL, 50, 20_261_122),
-        pytest.param(USUAL, 1000, 20_261_123, marks=pytest.mark.slow),
+        pytest.param(USUAL, 1000, 20_261_123, marks=[pytest.mark.slow, pytest.mark.timeout(1800)]),
     ],
 )
-@pytest.mark.timeout(1800)
 def test_the_ledgers_total_is_the_uses_completed(tmp_path, kind, kills, seed):
     world = World(tmp_path, seed, LEDGERS[kind])
     try:
