@@ -80,6 +80,8 @@ class Agent:
         self._deadline = float("inf")
         if settings.travels_in_clear:
             self._journal.tell("clear", "the token travels in clear text: use https, or a ledger on this machine")
+        if settings.token_lies_open:  # told and not refused: a container's secret is mounted so, where there are no other users
+            self._journal.tell("open", f"every user of this machine may read the token in {settings.token_file}: chmod 600")
 
     def round(self, seconds: float = float("inf")) -> float:
         """Look and send, for so many seconds at most; how long to wait before the next."""

@@ -1,11 +1,12 @@
 """Owns what the agent is told: options, environment, and where its token is; the token itself is read anew each time."""
 
 # pathlib is no light import, and this runs in applications:
-# ruff: noqa: PTH100, PTH111, PTH123
+# ruff: noqa: PTH100, PTH111, PTH116, PTH123
 
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -114,6 +115,15 @@ class Settings:
         parts = urlsplit(self.ledger)
         return parts.scheme == "http" and parts.hostname not in LOCAL_HOSTS
 
+    @property
+    def token_lies_open(self) -> bool:
+        """Whether every user of this machine may read the token's file, or put another token into it."""
+        try:
+            mode = os.stat(self.token_file).st_mode if self.token_file else 0
+        except OSError:
+            return False
+        return stat.S_ISREG(mode) and bool(mode & (stat.S_IROTH | stat.S_IWOTH))
+
 
 def from_environment(environ: Mapping[str, str], spools: Sequence[str] = (), ledger: str = "") -> dict[str, object]:
     """Keywords for Settings out of METERIZE_ variables; what is given goes before. Raises SettingsError."""
@@ -149,10 +159,10 @@ def checked_url(text: str) -> str:
         )
     try:
         parts = urlsplit(text)
-        is_fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
+        is_fine = parts.scheme in ("http", "https") and bool((parts.hostname or "").encode("idna")) and parts.port != 0
+    except ValueError:  # UnicodeError is one
         is_fine = False
-    if not is_fine or parts.username or parts.password or parts.query or parts.fragment:
+    if not is_fine or "@" in parts.netloc or parts.query or parts.fragment or not text.isprintable() or " " in text:
         raise SettingsError(
             "the ledger's URL is none that the agent can use",
             slug="agent-bad-url",

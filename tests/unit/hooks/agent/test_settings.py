@@ -26,7 +26,8 @@ def test_options_go_before_and_folders_are_looked_at_once():
 @pytest.mark.parametrize(
     "url",
     ["", "x", "ftp://x", "http://", "http:///x", "http://u:p@x", "http://u@x", "http://x:0", "http://x:99999", "http://x?q", "http://x#f",
-     "http://[x"],
+     "http://[x", " ", "https:///x", "http://:80", "https://h/a b", "https://h/\n", "http://a..b", f"http://{'a' * 70}.com", "https://@h",
+     "https://:p@h", "https://h/\x1b[31m"],
 )  # fmt: skip
 def test_urls_that_are_none(url):
     with pytest.raises(SettingsError) as found:
@@ -70,6 +71,19 @@ def test_tokens_that_are_none(tmp_path, content):
         told.token()
     assert found.value.slug == "agent-no-token"
     assert "Injected" not in str(found.value)
+
+
+@pytest.mark.parametrize(("mode", "is_open"), [(0o600, False), (0o640, False), (0o644, True), (0o602, True)])
+def test_a_token_that_others_may_read(tmp_path, mode, is_open):
+    file = tmp_path / "token"
+    file.write_text("t")
+    file.chmod(mode)
+    assert Settings(ledger="http://x", spools=("/s",), token_file=str(file)).token_lies_open == is_open
+
+
+def test_a_token_that_is_nowhere_lies_open_to_nobody(tmp_path):
+    assert not Settings(ledger="http://x", spools=("/s",), token_file=str(tmp_path / "none")).token_lies_open
+    assert not Settings(ledger="http://x", spools=("/s",)).token_lies_open
 
 
 def test_a_token_is_read_anew_each_time(tmp_path):
