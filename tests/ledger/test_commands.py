@@ -149,6 +149,35 @@ def test_a_file_is_imported_once(place, tmp_path: Path):
     assert '"marks": "imported,late"' in (tmp_path / "all.jsonl").read_text()
 
 
+def test_a_spool_of_a_version_before_usage_files_is_imported_once(place, tmp_path: Path):
+    """Uses by hook, subject, from and to, and what could not be counted: lines as version 0.1 wrote them."""
+    names, event = {"feature": "xlsx", "package": "tablib"}, {
+        "specversion": "1.0",
+        "type": "meterize.use",
+        "source": "urn:meterize:01934c2e-7a10-7c3e-8a51-0f4c1d2e3b4a",
+        "time": "2025-11-22T08:26:40.250000Z",
+    }  # fmt: skip
+    uses = {**names, "hook": "tablib/xlsx/1"}
+    lines = [
+        event | {"id": "tablib/xlsx/1::0-3", "data": uses | {"value": 3}},
+        event | {"id": "tablib/xlsx/1:ada:0-2", "subject": "ada", "data": uses | {"value": 2}},
+        event | {"id": "tablib/xlsx/1:ada:2-7", "subject": "ada", "data": uses | {"value": 5}},
+        event
+        | {"type": "meterize.lost", "id": "lost:no-room:1"}
+        | {"data": {**names, "reason": "no-room", "hook": "", "value": 2}},
+    ]
+    file = tmp_path / "01934c2e-7a10-7c3e-8a51-0f4c1d2e3b4a.jsonl"
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    for recorded in (4, 0):
+        done = command("import", str(file), "--source", "old", database=place)
+        assert (done["read"], done["recorded"], done["differing"]) == (4, recorded, 0)
+    written = tmp_path / "all.jsonl"
+    command("export", str(written), database=place)
+    records = [json.loads(line) for line in written.read_text().splitlines()]
+    assert [(each["subject"], each["uses"]) for each in records] == [(None, 3), ("ada", 2), ("ada", 5), (None, 0)]
+    assert "loss" in records[-1]["marks"]
+
+
 def test_slips_of_the_operator(tmp_path: Path):
     odd = tmp_path / "odd.db"
     odd.write_bytes(b"no database, " * 100)
