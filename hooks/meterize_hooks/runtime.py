@@ -164,11 +164,10 @@ class Runtime:
         file = UsageFile(self._folder, self.incarnation)
         header = header_of(Identity(), self.incarnation, self._parent, self._digest, ROWS, SLOTS, self._cells.banks)
         try:
-            descriptor = file.create(header, self._cells.file_bytes)
+            descriptor = file.make(header, self._cells.file_bytes)
         except OSError:
             return
         try:
-            file.publish()
             self._cells.attach(file, descriptor)
             self._file = file
         except OSError:

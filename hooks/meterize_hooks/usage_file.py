@@ -24,6 +24,7 @@ FLAGS_OFFSET = 12
 OUTSIDE_OFFSET = 272
 WINDOWS_OFFSET = 1024
 HOST_BYTES = 64
+ATTEMPTS = 3
 NO_SUCH_CALL = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
 FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -39,14 +40,22 @@ class UsageFile:
     def __init__(self, folder: str, incarnation: str) -> None:
         self._folder = folder
         self._path = join(folder, incarnation + SUFFIX)
-        self._temporary = join(folder, f".{incarnation}.new")
+        self._temporary = self._name = join(folder, f".{incarnation}.new")
         self._inode = 0
 
-    def create(self, header: bytes, size: int) -> int:
-        """Make it, all of it sparse but the header, under a temporary name; a descriptor of it. ``publish`` gives it its name.
+    def make(self, header: bytes, size: int) -> int:
+        """Make it, all of it sparse but the header, first under a temporary name; a descriptor of it. Raises OSError.
 
-        Raises OSError.
+        Whoever sweeps the folder by a clock that was set ahead may take it for one that was left there: then once more.
         """
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return self._make(header, size)
+            except FileNotFoundError:
+                continue
+        return self._make(header, size)
+
+    def _make(self, header: bytes, size: int) -> int:
         try:
             descriptor = System.open(self._temporary, FLAGS | os.O_CREAT | os.O_EXCL, 0o600)
         except FileNotFoundError:
@@ -59,20 +68,18 @@ class UsageFile:
                 raise OSError(errno.ENOSPC, "no room for the header")
             System.ftruncate(descriptor, size)
             self._inode = System.fstat(descriptor).st_ino
+            System.rename(self._temporary, self._path)
+            self._name = self._path
         except BaseException:
             System.close(descriptor)
             self.discard()
             raise
         return descriptor
 
-    def publish(self) -> None:
-        """Give it its name. Raises OSError."""
-        System.rename(self._temporary, self._path)
-
     def discard(self) -> None:
-        """Take away what has no name yet."""
+        """Take it away; nothing was counted there yet."""
         try:
-            System.unlink(self._temporary)
+            System.unlink(self._name)
         except OSError:
             return
 

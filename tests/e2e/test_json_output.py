@@ -100,7 +100,8 @@ def answers(workshop, tmp_path_factory, make_lab, plan_text):
     names = [
         spools.hook(package="greenhouse", feature="irrigation"),
         spools.subject(2, "north"),
-        spools.loss("not-armed", 1),
+        spools.loss("not-armed", 1, "greenhouse"),
+        spools.loss("no-room", 1, "metered-elsewhere"),
         {},
     ]
     uses, _ = spools.write(lab.spool, {(0, 2): 1}, names, flags=2)

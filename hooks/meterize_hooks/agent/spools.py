@@ -29,7 +29,7 @@ OLD = ".jsonl"
 """What versions before 0.2 wrote; read by ``meterize ledger import``."""
 UNFINISHED = ".new"
 UNFINISHED_SECONDS = 60.0
-"""A process makes its file within milliseconds, and holds a lock on it meanwhile."""
+"""A process makes its file within milliseconds, and holds a lock on it almost from its first moment."""
 
 
 class Spools:
@@ -47,6 +47,8 @@ class Spools:
         """Files of older versions, which stay as they are."""
         self.unaccompanied: list[str] = []
         """Names without counts: their processes count in memory alone, for no file could be made. They stay as they are."""
+        self._unfinished: dict[str, float] = {}
+        """Files that are being made, and since when they are seen, by a clock that nobody sets."""
 
     def scan(self) -> Iterator[tuple[str, str]]:
         """(folder, incarnation) of every usage file, oldest first: the names begin with the time."""
@@ -54,8 +56,10 @@ class Spools:
         self.missing.clear()
         self.unaccompanied.clear()
         self.old = 0
+        before, self._unfinished = self._unfinished, {}
         for folder in self.folders:
             yield from sorted((folder, incarnation) for incarnation in self._incarnations(folder))
+        self._sweep_unfinished(before)
 
     def tell(self, journal: Journal) -> None:
         """What there is to say of the folders themselves."""
@@ -65,6 +69,13 @@ class Spools:
         for folder in self._told - told.keys():
             journal.settle(folder, f"the spool {folder} is there now")
         self._told = set(told)
+
+    def _sweep_unfinished(self, before: dict[str, float]) -> None:
+        """Take away what has been here too long; what a file says of its age depends on a clock that somebody may set."""
+        for path, now in self._unfinished.items():
+            since = self._unfinished[path] = before.get(path, now)
+            if now - since > UNFINISHED_SECONDS:
+                _sweep(path)
 
     def _incarnations(self, folder: str) -> Iterator[str]:
         try:
@@ -84,7 +95,7 @@ class Spools:
         for name in names:
             stem, suffix = os.path.splitext(name)
             if suffix == UNFINISHED:
-                _sweep(join(folder, name))
+                self._unfinished[join(folder, name)] = time.monotonic()
             if len(stem) != INCARNATION_LETTERS:
                 continue
             if suffix == USES:
@@ -126,7 +137,7 @@ def _sweep(path: str) -> None:
     except OSError:
         return
     try:
-        if time.time() - os.fstat(descriptor).st_ctime > UNFINISHED_SECONDS and is_free(descriptor):
+        if is_free(descriptor):
             os.unlink(path)
     except OSError:
         return

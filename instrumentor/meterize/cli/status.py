@@ -40,7 +40,8 @@ def status(target: Target, package: str | None, as_json: bool) -> int:
     """
     found = look(package, target=target)
     names = {each.manifest.distribution for each in found}
-    unmetered = [lost for lost in read_unmetered() if package is None or lost.package in {"", *names}]
+    # The spool is of all environments of this user: what their packages lost, `usage` tells.
+    unmetered = [lost for lost in read_unmetered() if found and lost.package in {"", *names}]
     if as_json:
         lost = [unmetered_mapping(each) for each in unmetered]
         output.print_json({"packages": [as_mapping(each) for each in found], "unmetered": lost})

@@ -307,6 +307,45 @@ def test_a_link_in_the_place_of_a_file_is_not_followed(every):
     assert not (every.folder / "target").exists()
 
 
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_file_that_is_swept_away_while_it_is_made_is_made_again(every, times):
+    """By an agent whose clock was set ahead, or by whatever else cleans up; in a forked child no later occasion comes."""
+    ran = every.run(
+        f"""
+        import os, metered
+        from meterize_hooks.system import System
+        rename, left = System.rename, [{times}]
+        def swept(source, target):
+            if left[0]:
+                left[0] -= 1
+                os.unlink(source)
+            rename(source, target)
+        metered.work()
+        System.rename = staticmethod(swept)
+        child = os.fork()
+        if not child:
+            metered.work()
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        """
+    )
+    assert sum(ran.uses.values()) == 2
+    assert {path.suffix for path in every.spool.iterdir()} == {".uses", ".names"}
+
+
+def test_where_the_file_cannot_be_laid_over_memory_none_is_left(every):
+    every.run(
+        """
+        from meterize_hooks.cells import Cells
+        def attach(self, file, descriptor): raise OSError
+        Cells.attach = attach
+        import metered
+        metered.work()
+        """
+    )
+    assert {path.suffix for path in every.spool.iterdir()} <= {".names"}
+
+
 def test_another_file_in_the_place_of_ours_is_left_alone(every):
     every.run(
         """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 
 import pytest
 from tests.agents.files import Process, dead
@@ -227,6 +228,25 @@ def test_what_was_never_finished_is_swept_but_not_while_it_is_made(agent, spool,
     agent.round()
     assert unfinished.exists(), "its maker holds the lock"
     process.close()
+    agent.round()
+    assert not unfinished.exists()
+
+
+def test_a_clock_that_is_set_ahead_makes_no_file_old(agent, spool, monkeypatch):
+    """A process that has not come to take its lock would lose the file that it is about to count into."""
+    from meterize_hooks.agent import spools
+
+    process = Process(spool)
+    unfinished = spool / f".{process.incarnation}.new"
+    process.uses.rename(unfinished)
+    process.close()
+    later = time.time() + 1e9
+    monkeypatch.setattr(time, "time", lambda: later)
+    for _ in range(2):
+        agent.round()
+        assert unfinished.exists()
+    now = time.monotonic() + spools.UNFINISHED_SECONDS + 1
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     agent.round()
     assert not unfinished.exists()
 
