@@ -54,7 +54,7 @@ def make_agent(spool: Path, ledger: LedgerStub, lines: Lines) -> Iterator[Callab
     agents = []
 
     def make(**settings: Any) -> Agent:
-        told = {"ledger": ledger.url, "spools": (str(spool),), "token_text": TOKEN, "timeout": 2.0, **settings}
+        told = {"ledger": ledger.url, "spools": (str(spool),), "token_text": TOKEN, "timeout": 5.0, **settings}
         agents.append(Agent(Settings(**told), journal=lines, seed=1))
         return agents[-1]
 
