@@ -11,6 +11,7 @@ from _functools import partial  # type: ignore[import-not-found] # not ``functoo
 from _weakref import ref
 from types import CodeType
 
+from .code_bytes import START, code_bytes
 from .policy import FIRST
 
 TYPE_CHECKING = False
@@ -45,7 +46,7 @@ class InPlaceHooks:
         if not CAN_WRITE_IN_PLACE or first not in (bytes((NOP, distance & 255)), bytes((JUMP_FORWARD, distance & 255))):
             return "not-in-place"
         if self._byte_at is None:
-            self._byte_at = _memory()
+            self._byte_at = code_bytes()
         self._sites.setdefault(hook.id, (hook, set()))[1].add((offset, distance))
         return None
 
@@ -55,7 +56,7 @@ class InPlaceHooks:
             code, offset = reference(), key[1]
             self._retired.pop(key, None)
             if code is not None and self._byte_at is not None:
-                address = id(code) + CodeType.__basicsize__ + offset
+                address = id(code) + START + offset
                 opcode = self._byte_at(address)
                 if opcode.value == JUMP_FORWARD and self._byte_at(address + 1).value == distance:
                     opcode.value = NOP
@@ -63,8 +64,7 @@ class InPlaceHooks:
     def callback(self) -> Callable[[str], None]:
         """What code calls with its hook's id; one frame deep and without a lock, for the reasons of monitoring's callback."""
         sites, retired, accounts, current = self._sites, self._retired, self._accounts, self._accounts.current.get
-        count = self._count
-        frame_at, start = sys._getframe, CodeType.__basicsize__
+        count, frame_at = self._count, sys._getframe
 
         def once(hook_id: str) -> None:
             site = sites.get(hook_id)
@@ -85,8 +85,8 @@ class InPlaceHooks:
             code, call, byte_at = frame.f_code, frame.f_lasti, self._byte_at
             for offset, distance in places:
                 if byte_at is not None and offset < call <= offset + SEQUENCE_BYTES:
-                    opcode = byte_at(id(code) + start + offset)
-                    if opcode.value == NOP and byte_at(id(code) + start + offset + 1).value == distance:
+                    opcode = byte_at(id(code) + START + offset)
+                    if opcode.value == NOP and byte_at(id(code) + START + offset + 1).value == distance:
                         key = (id(code), offset)
                         retired[key] = (ref(code, partial(retired.pop, key)), distance)
                         opcode.value = JUMP_FORWARD
@@ -94,16 +94,3 @@ class InPlaceHooks:
                 self.rearm()
 
         return once
-
-
-def _memory() -> Callable[[int], Any] | None:
-    """A byte of memory as an object with a ``value``; None where the interpreter was built without ``_ctypes``."""
-    try:
-        from _ctypes import _SimpleCData
-    except ImportError:
-        return None
-
-    class Byte(_SimpleCData):  # type: ignore[type-arg] # no subscript at run time
-        _type_ = "B"
-
-    return Byte.from_address

@@ -1,8 +1,8 @@
 """Owns the hooks that go away by ``sys.monitoring`` (PEP 669, CPython 3.12+): the code itself is never touched.
 
-A hooked code object has local events until all its hooks have fired; CPython then runs it as if we had never been. A hook at
-the entry of a function waits for PY_START, which touches its RESUME alone; any other for INSTRUCTION events, which touch all of
-its instructions and are reported for each of them, once.
+A hooked code object has local events until all its hooks have fired; CPython then runs it as if we had never been (what 3.12
+would leave behind: joined.py). A hook at the entry of a function waits for PY_START, which touches its RESUME alone; any other
+for INSTRUCTION events, which touch all of its instructions and are reported for each of them, once.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sys
 from _functools import partial  # type: ignore[import-not-found] # not ``functools``, which brings ``collections``
 from _weakref import ref
 
+from .joined import joined_pairs
 from .policy import FIRST
 
 TYPE_CHECKING = False
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
 
     from .accounts import Accounts
     from .hook import Hook
+    from .joined import Pair
 
     Places: TypeAlias = "dict[int, tuple[Hook, ...]]"
-    Sites: TypeAlias = "dict[int, tuple[ref[CodeType], Places, list[Hook]]]"
+    Sites: TypeAlias = "dict[int, tuple[ref[CodeType], Places, list[Hook], tuple[Pair, ...]]]"
 
 TOOL_NAME = "meterize"
 TOOL_IDS = (4, 3, 5)
@@ -34,7 +36,7 @@ ENTRY = -1
 
 class MonitoringHooks:
     """Arms hooks by events; its sites are, by ``id(code)``, the hooks of a living code object: by place (an offset, or ENTRY),
-    and all of them."""
+    all of them, and what the code is made of while nobody watches it."""
 
     def __init__(self, accounts: Accounts, count: Callable[[Hook], None]) -> None:
         self._accounts = accounts
@@ -49,9 +51,10 @@ class MonitoringHooks:
             return "no-monitoring-tool"
         key = id(code)
         if key not in self._sites:
+            joined = joined_pairs(code)
             self._share(code)
-            self._sites[key] = (ref(code, partial(self._sites.pop, key)), {}, [])
-        _, places, hooks = self._sites[key]
+            self._sites[key] = (ref(code, partial(self._sites.pop, key)), {}, [], joined)
+        _, places, hooks, _ = self._sites[key]
         place = ENTRY if at_entry else offset
         here = places.get(place, ())
         if hook not in here:  # features may share a place
@@ -64,7 +67,7 @@ class MonitoringHooks:
     def rearm(self, gone: set[Hook]) -> None:
         """Watch code objects of these hooks anew; what CPython has stopped reporting comes back by this."""
         if self._tool is not None:
-            for reference, _, hooks in list(self._sites.values()):
+            for reference, _, hooks, _ in list(self._sites.values()):
                 code = reference()
                 if code is not None and not gone.isdisjoint(hooks):
                     self._monitoring.set_local_events(self._tool, code, 0)
@@ -108,7 +111,7 @@ class MonitoringHooks:
                 return True
         return False
 
-    def _callback(self, tool: int, event: int) -> Any:  # noqa: C901 - all of it in one frame, see below
+    def _callback(self, tool: int, event: int) -> Any:  # noqa: C901, PLR0915 - all of it in one frame, see below
         """What CPython calls at an event of a watched code object.
 
         One frame deep and without a lock, since it runs on the application's stack, wherever that stands. A signal's handler
@@ -147,6 +150,10 @@ class MonitoringHooks:
                         if other.left:  # somebody woke it in the meantime
                             watch(code)
                             break
+                    else:
+                        for opcode, apart, joined, following, unwatched in site[3]:
+                            if opcode.value == apart and following.value in unwatched:
+                                opcode.value = joined
                 # It goes on; or was woken in the meantime and is watched anew, which DISABLE would undo.
                 for hook in here:
                     if hook.left and not (is_line and hook.policy.uses > 1):

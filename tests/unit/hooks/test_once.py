@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import traceback
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from meterize.cpython.versions import HAS_MONITORING
 
 MONITORED = pytest.mark.skipif(not HAS_MONITORING, reason="sys.monitoring is of 3.12+")
+JOINING = pytest.mark.skipif(sys.version_info[:2] != (3, 12), reason="3.12 alone joins instructions as it runs")
 IN_PLACE = pytest.mark.skipif(HAS_MONITORING, reason="code is written in place on 3.11 only")
 
 SOURCE = """
@@ -630,3 +632,80 @@ def test_long_code_with_wide_operands(once):
     ran = once.run("import wide; print(wide.wide(0), wide.wide(1), wide.wide(1))")
     assert ran.out == "0 1400.5 1400.5\n"
     assert ran.uses == {("1", None): 1}
+
+
+JOINED = """
+def joined(code):
+    "Which instructions are joined with the next one."
+    pairs = zip(code.co_code[::2], code._co_code_adaptive[::2])
+    return [place for place, (apart, now) in enumerate(pairs) if apart in (100, 124, 125) and apart != now < 237]
+"""
+
+
+@JOINING
+@pytest.mark.parametrize("function", ["work", "entry"])
+def test_what_was_joined_is_joined_again(bench, function):
+    """A copy of a code object is made anew, so that it shows how the untouched one was."""
+    source = """
+        def work(n):
+            total = 0
+            for i in range(n):
+                if i == 5:
+                    total += 100  # hook
+            return total
+
+        def entry(n):
+            one = n  # hook
+            two = one
+            return one + two
+        """
+    bench.meter(source, policy="once")
+    ran = bench.run(
+        JOINED
+        + f"""
+import metered
+function = metered.{function}
+code, copy = function.__code__, function.__code__.replace()
+untouched = joined(copy)
+assert untouched and not joined(code), "taken apart while a hook waits"
+function(10)
+assert joined(code) == untouched
+assert code == copy and hash(code) == hash(copy) and code.co_code == copy.co_code
+assert [function(10), function(3)] == [type(function)(copy, {{}})(10), type(function)(copy, {{}})(3)]
+from meterize_hooks.runtime import RUNTIME
+RUNTIME.rearm()
+assert not joined(code)
+function(10)
+assert joined(code) == untouched
+"""
+    )
+    assert sum(ran.uses.values()) == 2
+
+
+@JOINING
+def test_nothing_is_joined_over_what_somebody_watches(once):
+    """A line that begins with the second of a pair is reported, before the hook goes and after."""
+    ran = once.run(
+        JOINED
+        + """
+import sys
+import metered
+seen = []
+sys.monitoring.use_tool_id(1, "other")
+sys.monitoring.register_callback(1, sys.monitoring.events.LINE, lambda code, line: seen.append(line - code.co_firstlineno))
+code, copy = metered.work.__code__, metered.work.__code__.replace()
+untouched = joined(copy)
+for each in (code, copy):
+    sys.monitoring.set_local_events(1, each, sys.monitoring.events.LINE)
+    function = metered.work if each is code else type(metered.work)(copy, {})
+    function(7), function(7)
+    print(seen)
+    seen.clear()
+for each in (code, copy):
+    sys.monitoring.set_local_events(1, each, 0)
+assert set(joined(code)) < set(untouched)
+"""
+    )
+    hooked, bare = ran.out.splitlines()
+    assert hooked == bare
+    assert ran.uses == {(WORK, None): 1}
