@@ -11,7 +11,7 @@ import sys
 from _functools import partial  # type: ignore[import-not-found] # not ``functools``, which brings ``collections``
 from _weakref import ref
 
-from .joined import joined_pairs
+from .joined import byte_at, joined_pairs
 from .policy import FIRST
 
 TYPE_CHECKING = False
@@ -151,7 +151,8 @@ class MonitoringHooks:
                             watch(code)
                             break
                     else:
-                        for opcode, apart, joined, following, unwatched in site[3]:
+                        for address, apart, joined, unwatched in site[3]:
+                            opcode, following = byte_at(address), byte_at(address + 2)  # type: ignore[misc] # None has no pairs
                             if opcode.value == apart and following.value in unwatched:
                                 opcode.value = joined
                 # It goes on; or was woken in the meantime and is watched anew, which DISABLE would undo.
