@@ -96,7 +96,7 @@ TORTURE = {
     "cpython": ["tests.frameworks.cpython", "--jobs", "2"],
     "packages": ["tests.frameworks.packages", "--jobs", "2"],
     "promises": [
-        *("pytest", "-q", "--timeout", "1800", "-m", "slow or not slow"),
+        *("pytest", "-q", "--timeout", "1800", "-o", "faulthandler_timeout=1700", "-m", "slow or not slow"),
         *("tests/promises", "tests/unit/hooks/agent/test_thread.py"),
     ],
     "fuzz": ["tests.fuzz", "--programs", "2000"],

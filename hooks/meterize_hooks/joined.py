@@ -35,7 +35,7 @@ def joined_pairs(code: CodeType) -> tuple[Pair, ...]:
     """The pairs that are joined at this moment. Their addresses are good as long as the code object lives."""
     if byte_at is None:
         return ()
-    apart, now, start = code.co_code, code._co_code_adaptive, id(code) + START
+    apart, now, start = code.co_code, code._co_code_adaptive, id(code) + START  # type: ignore[attr-defined]
     pairs = []
     for at in range(0, len(apart) - 2, 2):
         first, following = now[at], now[at + 2]

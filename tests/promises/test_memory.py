@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import Counter
 
@@ -142,19 +143,17 @@ IMPORTING = """
     """
 
 
-OWN = {
-    "fine",
-    "MemoryError",
-    "RuntimeError: can't allocate lock",
-    "RuntimeError: can't allocate read lock",
-    "SystemError: <function _find_and_load> returned NULL without setting an exception",
-}
-"""How an import of any module ends where memory does."""
+OWN = re.compile(
+    "fine|crashed|MemoryError|RuntimeError: can't allocate (read )?lock|RuntimeError: Error calling __set_name__ .*"
+    "|SystemError: .* returned NULL without setting an exception|SystemError: error return without exception set"
+)
+"""How an import of any module ends where memory does: the last three are a MemoryError that C code lost or wrapped."""
 
 
-CRASHES = {"crashed"} if sys.version_info < (3, 14) else set()
-"""CPython's own, up to 3.13, each seen in a stack that faulthandler wrote: ``sys.monitoring.set_local_events`` at three
-allocations of each call (Python/instrumentation.c), 3.11's SHA-256 (Modules/sha256module.c, newSHA256object), reading a module.
+CRASHES = 10 if sys.version_info < (3, 14) else 0
+"""CPython's own, up to 3.13, each seen in a stack that faulthandler wrote: 3.11's SHA-256 (Modules/sha256module.c,
+newSHA256object), reading a module, 3.13.0 where a function of whatever module begins; and, for each hook,
+``sys.monitoring.set_local_events`` at three allocations (Python/instrumentation.c).
 """
 
 
@@ -178,8 +177,8 @@ def starve(twins, first, attempt, last, stride, *, unmetered=0):
 
 
 def check_armed(found, stride, hooks):
-    assert found.keys() <= OWN | CRASHES
-    assert found["crashed"] <= 4 + 3 * hooks // stride
+    assert [word for word in found if not OWN.fullmatch(word)] == []
+    assert found["crashed"] <= (CRASHES and CRASHES + 3 * hooks // stride)
 
 
 def test_while_hooks_are_armed(twins):
@@ -200,5 +199,5 @@ def test_at_each_allocation_while_hooks_are_armed(twins):
 def test_while_the_runtime_itself_is_imported(twins):
     """CPython 3.11 and 3.12 may crash where memory ends while they read any module; nothing else happens."""
     found = starve(twins, "pass", "import metered", 13_000, 7, unmetered=5)
-    assert found.keys() <= OWN | {"crashed"}
+    assert [word for word in found if not OWN.fullmatch(word)] == []
     assert found["crashed"] <= found.total() // 100
