@@ -75,7 +75,8 @@ def _explain(error: SettingsError, *, as_json: bool) -> int:
     if as_json:
         what = {"slug": error.slug, "message": str(error), "hint": error.hint}
         sys.stdout.write(json.dumps({"schema": JSON_SCHEMA, "error": what}, indent=2) + "\n")
-    sys.stderr.write(f"meterize agent: {error} ({error.slug}). {error.hint}\n")
+    else:
+        sys.stderr.write(f"error ({error.slug}): {error}\n\n{error.hint}\n")  # as the tool's commands have it
     return MISUSED
 
 

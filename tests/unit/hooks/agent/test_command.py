@@ -164,10 +164,14 @@ def test_started_again_at_once_after_it_was_asked(start):
 def test_misuse(start, environ, slug):
     agent = start("--once", "--json", **environ)
     out, err = agent.communicate(timeout=10)
-    assert agent.returncode == 2
-    assert slug in err
-    assert json.loads(out)["error"]["slug"] == slug
-    assert "a b" not in out + err
+    assert (agent.returncode, err) == (2, "")
+    told = json.loads(out)["error"]
+    assert told["slug"] == slug
+    assert "a b" not in out
+    agent = start("--once", **environ)
+    out, err = agent.communicate(timeout=10)
+    assert (agent.returncode, out) == (2, "")
+    assert err == f"error ({slug}): {told['message']}\n\n{told['hint']}\n", "as the tool's commands say it"
 
 
 def test_no_token_on_a_command_line(start):
