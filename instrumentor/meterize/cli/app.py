@@ -107,6 +107,8 @@ def run(arguments: Sequence[str], search_path: Sequence[str] | None = None) -> i
         result = app.main(args=list(arguments), prog_name="meterize", standalone_mode=False, obj=target)
         sys.stdout.flush()
     except Exception as error:  # noqa: BLE001 - the one catch: whatever went wrong becomes an answer, not a traceback
+        if isinstance(error, click.UsageError) and error.ctx is None:  # an option lacks its value: click does not say where
+            error.ctx = _context_of(arguments)
         return failure.answer(error, as_json="--json" in arguments)
     except KeyboardInterrupt:
         return failure.interrupted()
@@ -116,6 +118,16 @@ def run(arguments: Sequence[str], search_path: Sequence[str] | None = None) -> i
         # The reader of our pipe has gone: click exchanges stdout and leaves with 1, which means findings here.
         return 0
     return result if isinstance(result, int) else 0
+
+
+def _context_of(arguments: Sequence[str]) -> click.Context:
+    """That of the innermost command that the arguments name."""
+    context = click.Context(app, info_name="meterize")
+    for word in arguments:
+        if isinstance(context.command, click.Group):
+            command = context.command.get_command(context, word)
+            context = context if command is None else click.Context(command, parent=context, info_name=word)
+    return context
 
 
 def _end_on_signals() -> None:

@@ -15,6 +15,8 @@ from meterize.cli.app import run
         (["analyze", "x", "--timeout", "soon"], "'soon' is not a valid number of seconds"),
         (["strip", "x", "--all"], "either a PACKAGE or --all"),
         (["strip"], "either a PACKAGE or --all"),
+        (["usage", "--ledger"], "`meterize usage --help`"),
+        (["ledger", "token", "add", "--source"], "`meterize ledger token add --help`"),
     ],
 )
 def test_what_was_meant_is_said(capsys, line, says) -> None:
