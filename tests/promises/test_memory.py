@@ -197,7 +197,7 @@ def test_at_each_allocation_while_hooks_are_armed(twins):
 
 @pytest.mark.slow
 def test_while_the_runtime_itself_is_imported(twins):
-    """CPython 3.11 and 3.12 may crash where memory ends while they read any module; nothing else happens."""
+    """CPython up to 3.13 may crash where memory ends while it finds and reads any module; nothing else happens."""
     found = starve(twins, "pass", "import metered", 13_000, 7, unmetered=5)
     assert [word for word in found if not OWN.fullmatch(word)] == []
-    assert found["crashed"] <= found.total() // 100
+    assert found["crashed"] <= found.total() // 50
