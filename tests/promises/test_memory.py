@@ -145,7 +145,7 @@ IMPORTING = """
 
 OWN = re.compile(
     "fine|crashed|MemoryError|RuntimeError: can't allocate (read )?lock|RuntimeError: Error calling __set_name__ .*"
-    "|SystemError: .* returned NULL without setting an exception|SystemError: error return without exception set"
+    "|SystemError: .* without setting an exception|SystemError: error return without exception set"
 )
 """How an import of any module ends where memory does: the last three are a MemoryError that C code lost or wrapped."""
 
