@@ -24,8 +24,7 @@ def make(tmp_path):
 
         def attach():
             header = header_of(Identity(), name, "", bytes(32), ROWS, SLOTS, 1)
-            descriptor = file.create(header, cells.file_bytes)
-            file.publish()
+            descriptor = file.make(header, cells.file_bytes)
             cells.attach(file, descriptor)
             os.close(descriptor)
 
