@@ -146,15 +146,17 @@ class World:
         left, end = -1, time.monotonic() + ENDING_SECONDS
         while left and time.monotonic() < end:
             time.sleep(0.05)
-            before, left = left, sum(1 for _ in self.spool.glob("*.uses"))
+            before, left = left, len(self._left())
             if left != before:
                 end = time.monotonic() + ENDING_SECONDS
         self.close()
         completed, started = self._judge()
         ledger, records = self._kind.read()
-        # What a process was killed over while it made its file holds no counts; it is swept when it is a minute old.
-        left = [path.name for path in self.spool.iterdir() if path.suffix != ".new"]
-        return Verdict(completed, started, ledger, records, left, self.deeds + self._network.deeds)
+        return Verdict(completed, started, ledger, records, self._left(), self.deeds + self._network.deeds)
+
+    def _left(self) -> list[str]:
+        """Files in the spool. What a process was killed over while it made it holds no counts, and is swept after a minute."""
+        return [path.name for path in self.spool.iterdir() if path.suffix != ".new"]
 
     def close(self) -> None:
         """End every process of ours that is left."""
