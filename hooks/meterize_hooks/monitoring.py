@@ -1,4 +1,4 @@
-"""Owns the hooks that go away by ``sys.monitoring`` (PEP 669, CPython 3.12+): the code itself is never touched.
+"""Owns the hooks that go away by ``sys.monitoring`` (PEP 669, CPython 3.12+): nothing of theirs is in the code.
 
 A hooked code object has local events until all its hooks have fired; CPython then runs it as if we had never been (what 3.12
 would leave behind: joined.py). A hook at the entry of a function waits for PY_START, which touches its RESUME alone; any other
