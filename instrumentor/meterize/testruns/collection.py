@@ -15,7 +15,7 @@ from meterize.model.package import Package
 from .environment import RunEnvironment
 from .explanation import require_data, require_success, require_tests
 from .journals import Journals, Piece, SeenCall
-from .probes import ProbeBuild, write_index
+from .probes import ProbeBuild, index_probes
 from .resolution import ProbeResolver, Resolved, Resolver, SourceResolver, warn_of_unserved
 from .session import run_session
 from .tests import Tests
@@ -46,7 +46,7 @@ def collect(
         mode, resolver = "instructions", SourceResolver(package)
     elif probes is not None:
         mode, resolver = "probes", ProbeResolver(package, probes)
-        write_index(probes)
+        index_probes(probes)
     else:
         raise InternalError("this interpreter has no sys.monitoring: collect() needs probes")
     session = run_session(

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from .index import write_index
+
 LEVELS: Final = (0, 1, 2)
 
 
@@ -22,5 +24,5 @@ class Originals:
         return self.folder / f"{self.modules.index(module)}.{level}.pyc"
 
     def write_index(self) -> None:
-        """Write ``folder/index``, which ``_in_process/meterize_run/originals.py`` reads."""
-        (self.folder / "index").write_text("\n".join(self.modules))
+        """Write the index that ``_in_process/meterize_run/originals.py`` reads."""
+        write_index(self.folder, self.modules)

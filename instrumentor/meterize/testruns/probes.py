@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from meterize.model.code import CodeId, InstructionMask
 
-INDEX: Final = "index"
+from .index import write_index
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +24,6 @@ class ProbeBuild:
     reach: tuple[tuple[CodeId, InstructionMask], ...]
 
 
-def write_index(build: ProbeBuild) -> None:
-    """Write ``folder/index``, which ``_in_process/meterize_run/probes.py`` reads."""
-    lines = [str(len(build.reach)), *(text for pair in build.modules.items() for text in pair)]
-    (build.folder / INDEX).write_text("\n".join(lines))
+def index_probes(build: ProbeBuild) -> None:
+    """Write the index that ``_in_process/meterize_run/probes.py`` reads."""
+    write_index(build.folder, [str(len(build.reach)), *(text for pair in build.modules.items() for text in pair)])

@@ -23,10 +23,14 @@ def start(folder: str) -> None:
 
     settings = read_settings(folder)
     journal = Journal(folder)
-    if settings.cache_tag == sys.implementation.cache_tag:
-        _record(settings, journal)
-    else:
+    if settings.cache_tag != sys.implementation.cache_tag:
         journal.note("foreign", sys.executable)
+        return
+    try:
+        _record(settings, journal)
+    except Exception as error:
+        journal.note("trouble", repr(error))
+        raise
 
 
 def _record(settings: Settings, journal: Journal) -> None:
