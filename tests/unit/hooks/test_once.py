@@ -646,20 +646,13 @@ def joined(code):
 @pytest.mark.parametrize("function", ["work", "entry"])
 def test_what_was_joined_is_joined_again(bench, function):
     """A copy of a code object is made anew, so that it shows how the untouched one was."""
-    source = """
-        def work(n):
-            total = 0
-            for i in range(n):
-                if i == 5:
-                    total += 100  # hook
-            return total
-
-        def entry(n):
-            one = n  # hook
-            two = one
-            return one + two
-        """
-    bench.meter(source, policy="once")
+    at_entry = """
+    def entry(n):
+        one = n  # hook
+        two = one
+        return one + two
+    """
+    bench.meter(SOURCE + at_entry, policy="once")
     ran = bench.run(
         JOINED
         + f"""
