@@ -6,10 +6,13 @@ The file is mapped as a whole, once. A forked child cannot exchange it under tho
 from __future__ import annotations
 
 from .cells import CELL_BYTES, FIRST, LEAST_ROWS, ROWS, SLOTS, WINDOWS, WINDOWS_AT
+from .memory import ANONYMOUS
 from .usage_file import HEADER_BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from mmap import mmap
+
     from .usage_file import UsageFile
 
 
@@ -77,7 +80,7 @@ class PlainCells:
 
     def clear(self) -> None:
         """Begin with nothing, in no file."""
-        self._words = memoryview(bytearray(self.file_bytes)).cast("Q")
+        self._words = memoryview(_zeros(self.file_bytes)).cast("Q")
         self._file = None
         self._room = (0, 0)
 
@@ -94,3 +97,13 @@ class PlainCells:
                 for index, count in enumerate(self._words[begin : begin + SLOTS].tolist(), bank * SLOTS):
                     totals[index] += count
         return totals[:hooks]
+
+
+def _zeros(size: int) -> mmap | bytearray:
+    """Memory of which the system has to find what is touched, and no more: of a bytearray that would be all."""
+    try:
+        from mmap import mmap
+
+        return mmap(-1, size, flags=ANONYMOUS)
+    except (ImportError, OSError):
+        return bytearray(size)

@@ -451,6 +451,27 @@ def test_without_ctypes(bench, policy):
     assert ran.counted == [2, 32]
 
 
+def test_cells_without_ctypes_take_the_memory_that_is_touched(bench):
+    """Not what all hooks and subjects that there may be would need: here a gigabyte."""
+    bench.meter(SOURCE, policy="every")
+    (bench.folder / "sitecustomize.py").write_text(WITHOUT_CTYPES)
+    ran = bench.run(
+        """
+        import os
+        os.environ["METERIZE_HOOK_LIMIT"] = "16384"
+        import metered, resource
+        metered.work()
+        if os.fork() == 0:
+            metered.work()
+            os._exit(0)
+        os.wait()
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+        """
+    )
+    assert all(int(kilobytes) < 200_000 for kilobytes in ran.out.split())
+    assert ran.counted == [1, 1]
+
+
 def test_the_reader_of_the_tool_is_not_needed(every):
     """The contract is enough to read a count: by hand, from the page."""
     every.run("import metered\nfor _ in range(300): metered.work()")
