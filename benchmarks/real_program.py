@@ -155,10 +155,12 @@ def warm_up(run: Turns) -> int:
 
 def count(run: Turns, turns: int) -> None:
     """The turns with callgrind's eyes open. Nothing that follows is counted."""
+    import gc
     import subprocess
 
     for _ in range(min(WARM_UPS, 2 + 3 * turns)):
         run(turns // WARM_UPS + 1)
+    gc.collect()  # when the next one is due must not depend on what was allocated up to here
     control = ["callgrind_control", "--instr=on", str(os.getpid())]
     subprocess.run(control, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     run(turns)

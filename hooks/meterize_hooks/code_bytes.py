@@ -1,4 +1,4 @@
-"""Owns access to living bytecode, a byte at a time: with the GIL held, nobody runs it while an opcode is written."""
+"""Owns access to living bytecode: what is written by one assignment nobody runs meanwhile, since that holds the GIL."""
 
 from __future__ import annotations
 
@@ -24,3 +24,20 @@ def code_bytes() -> Callable[[int], Any] | None:
         _type_ = "B"
 
     return Byte.from_address
+
+
+def code_spans() -> Callable[[int], Callable[[int], Any]]:
+    """For a number of bytes: so many of memory, by their address, as an object with ``raw``, their values."""
+    from _ctypes import Array, _SimpleCData
+
+    class Char(_SimpleCData):  # type: ignore[type-arg] # no subscript at run time
+        _type_ = "c"
+
+    known: dict[int, Callable[[int], Any]] = {}
+
+    def spans(size: int) -> Callable[[int], Any]:
+        if size not in known:
+            known[size] = type("Span", (Array,), {"_type_": Char, "_length_": size}).from_address  # type: ignore[attr-defined]
+        return known[size]
+
+    return spans

@@ -1,6 +1,8 @@
-"""Owns the hooks that go away in place (CPython 3.11): a call in the code that is jumped over once it has been made.
+"""Owns the hooks that go away in place (CPython 3.11): a call in the code that is not come by any more once it has been made.
 
 The call stands behind a NOP whose argument is the distance over it; with JUMP_FORWARD written over it, the NOP is that jump.
+Where it can be, the NOP stands in a duplicate of the code, to which a detour leads from the code as it was compiled; then what
+the detour stands over is put back, too (docs/hook-table.md).
 Not for 3.12+, where the hash of a code object covers its instructions (Objects/codeobject.c, code_hash).
 """
 
@@ -9,14 +11,14 @@ from __future__ import annotations
 import sys
 from _functools import partial  # type: ignore[import-not-found] # not ``functools``, which brings ``collections``
 from _weakref import ref
-from types import CodeType
 
-from .code_bytes import START, code_bytes
+from .code_bytes import START, code_bytes, code_spans
 from .policy import FIRST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import CodeType
     from typing import Any
 
     from .accounts import Accounts
@@ -24,10 +26,50 @@ if TYPE_CHECKING:
 
 NOP = 9
 JUMP_FORWARD = 110
+EXTENDED_ARG = 144
 """Lib/opcode.py of 3.11."""
 CAN_WRITE_IN_PLACE = sys.version_info[:2] == (3, 11)
 SEQUENCE_BYTES = 64
 """A hook's call stands no farther behind its NOP."""
+
+
+class Site:
+    """Where a code object has a hook: at ``offset`` its NOP, which jumps over ``distance`` units when it goes away; at
+    ``detour`` a jump to it, if there is one, in place of ``size`` bytes that stand behind the hook as well."""
+
+    __slots__ = ("detour", "distance", "following", "jump", "jump_at", "offset", "size", "span_at")
+
+    def __init__(self, offset: int, distance: int, detour: int, size: int) -> None:
+        self.offset = offset
+        self.distance = distance
+        self.following = offset + 2 + 2 * distance
+        self.detour = detour
+        self.size = size
+        self.jump = _jump(detour, offset) if size else b""
+        self.span_at: Callable[[int], Any] | None = None
+        self.jump_at: Callable[[int], Any] | None = None
+
+    def is_in(self, bytecode: bytes) -> bool:
+        """Whether this is what stands there."""
+        first = bytecode[self.offset : self.offset + 2]
+        covered = bytecode[self.detour : self.detour + self.size]
+        again = bytecode[self.following : self.following + self.size]
+        known = len(self.jump)
+        return (
+            first in (bytes((NOP, self.distance)), bytes((JUMP_FORWARD, self.distance)))
+            and len(covered) == len(again) == self.size
+            and self.size % 2 == 0
+            and covered[:known] == self.jump
+            and covered[known:] == again[known:]
+        )
+
+
+def _jump(start: int, end: int) -> bytes:
+    distance = (end - start) // 2 - 1
+    if distance < 256:
+        return bytes((JUMP_FORWARD, distance))
+    distance -= 1
+    return bytes((EXTENDED_ARG, distance >> 8 & 255, JUMP_FORWARD, distance & 255))
 
 
 class InPlaceHooks:
@@ -36,41 +78,50 @@ class InPlaceHooks:
     def __init__(self, accounts: Accounts, count: Callable[[Hook], None]) -> None:
         self._accounts = accounts
         self._count = count
-        self._sites: dict[str, tuple[Hook, set[tuple[int, int]]]] = {}
-        self._retired: dict[tuple[int, int], tuple[ref[CodeType], int]] = {}
+        self._sites: dict[str, tuple[Hook, dict[tuple[int, int], Site]]] = {}
+        self._retired: dict[tuple[int, int], tuple[ref[CodeType], Site]] = {}
         self._byte_at: Callable[[int], Any] | None = None
+        self._spans: Callable[[int], Callable[[int], Any]] | None = None
 
-    def arm(self, code: CodeType, offset: int, distance: int, hook: Hook) -> str | None:
+    def arm(self, code: CodeType, offset: int, extra: int, hook: Hook) -> str | None:
         """Know the hook when its code calls. The reason if that won't do."""
-        first = code.co_code[offset : offset + 2]
-        if not CAN_WRITE_IN_PLACE or first not in (bytes((NOP, distance & 255)), bytes((JUMP_FORWARD, distance & 255))):
+        if not CAN_WRITE_IN_PLACE or not 0 <= extra >> 8 < offset:
+            return "not-in-place"
+        bytecode: bytes = code._co_code_adaptive  # type: ignore[attr-defined] # of co_code the interpreter keeps a copy
+        site = Site(offset, bytecode[offset + 1], extra >> 8, extra & 255)
+        if not site.is_in(bytecode):
             return "not-in-place"
         if self._byte_at is None:
             self._byte_at = code_bytes()
-        self._sites.setdefault(hook.id, (hook, set()))[1].add((offset, distance))
+        if self._byte_at is not None and site.size:
+            self._spans = self._spans or code_spans()
+            site.span_at, site.jump_at = self._spans(site.size), self._spans(len(site.jump))
+        self._sites.setdefault(hook.id, (hook, {}))[1][offset, extra] = site
         return None
 
     def rearm(self) -> None:
-        """Write the NOPs back."""
-        for key, (reference, distance) in list(self._retired.items()):
-            code, offset = reference(), key[1]
+        """Write the NOPs and the detours back."""
+        for key, (reference, site) in list(self._retired.items()):
+            code = reference()
             self._retired.pop(key, None)
             if code is not None and self._byte_at is not None:
-                address = id(code) + START + offset
-                opcode = self._byte_at(address)
-                if opcode.value == JUMP_FORWARD and self._byte_at(address + 1).value == distance:
+                start = id(code) + START
+                opcode = self._byte_at(start + site.offset)
+                if opcode.value == JUMP_FORWARD and self._byte_at(start + site.offset + 1).value == site.distance:
                     opcode.value = NOP
+                    if site.jump_at is not None:
+                        site.jump_at(start + site.detour).raw = site.jump
 
-    def callback(self) -> Callable[[str], None]:
+    def callback(self) -> Callable[[str], None]:  # noqa: C901 - all of it in one frame
         """What code calls with its hook's id; one frame deep and without a lock, for the reasons of monitoring's callback."""
         sites, retired, accounts, current = self._sites, self._retired, self._accounts, self._accounts.current.get
         count, frame_at = self._count, sys._getframe
 
-        def once(hook_id: str) -> None:
-            site = sites.get(hook_id)
-            if site is None:
+        def once(hook_id: str) -> None:  # noqa: C901
+            known = sites.get(hook_id)
+            if known is None:
                 return
-            hook, places = site
+            hook, places = known
             if hook.policy.kind == FIRST:
                 row = current(accounts.default)
                 if hook.left:
@@ -83,13 +134,20 @@ class InPlaceHooks:
             # The caller may be a copy (code.replace) of the code object that was armed: what calls is what retires.
             frame = frame_at(1)
             code, call, byte_at = frame.f_code, frame.f_lasti, self._byte_at
-            for offset, distance in places:
-                if byte_at is not None and offset < call <= offset + SEQUENCE_BYTES:
-                    opcode = byte_at(id(code) + START + offset)
-                    if opcode.value == NOP and byte_at(id(code) + START + offset + 1).value == distance:
-                        key = (id(code), offset)
-                        retired[key] = (ref(code, partial(retired.pop, key)), distance)
+            start = id(code) + START
+            for site in tuple(places.values()):
+                if byte_at is not None and site.offset < call <= site.offset + SEQUENCE_BYTES:
+                    opcode = byte_at(start + site.offset)
+                    if opcode.value == NOP and byte_at(start + site.offset + 1).value == site.distance:
+                        key = (id(code), site.offset)
+                        retired[key] = (ref(code, partial(retired.pop, key)), site)
                         opcode.value = JUMP_FORWARD
+                        # A debugger can only move a frame to another line of code that a jump leads to (Objects/frameobject.c,
+                        # mark_stacks): where one looks at this frame, which goes on behind the hook, the detour stays.
+                        if site.span_at is not None and frame.f_trace is None:
+                            covered = site.span_at(start + site.detour)
+                            if covered.raw[: len(site.jump)] == site.jump:
+                                covered.raw = site.span_at(start + site.following).raw
             if hook.left:  # somebody woke it in the meantime, and may have found nothing retired yet
                 self.rearm()
 

@@ -102,7 +102,7 @@ class Registry:
     def _arm_entry(self, module: CodeType, entry: Entry) -> str | None:
         hook_id, _, _, mechanism, path, offset, extra = entry
         code = find_code(module, path)
-        if code is None or offset >= len(code.co_code):
+        if code is None or offset >= len(code._co_code_adaptive):  # type: ignore[attr-defined] # of co_code a copy is kept
             return "no-such-code"
         hook = self._numbered.get(hook_id)
         if hook is None:

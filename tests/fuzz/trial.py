@@ -24,7 +24,8 @@ from pathlib import Path
 from tests.fuzz import company
 
 from meterize.cpython.identity import code_digest, code_id, is_function, walk
-from meterize.cpython.legality import hook_offsets
+from meterize.cpython.instructions import decode
+from meterize.cpython.legality import hook_indices
 from meterize.cpython.pyc import dump_pyc, load_pyc
 from meterize.model.feature import Policy
 from meterize.model.rewritten import HookRequest
@@ -43,6 +44,7 @@ OTHER_PLACES = 6
 LINES_REPEAT_ABOVE = 1900 if sys.version_info[:2] == (3, 13) else 1 << 30
 """Units from which on 3.13 reports a line once more where an exception enters a handler, in any code, hooked or not
 (Python/instrumentation.c, COMPUTED_LINE_LINENO_CHANGE)."""
+JOINS = sys.version_info[:2] == (3, 11)
 ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
@@ -164,9 +166,20 @@ def observe(code: types.CodeType, *, trace: bool) -> Seen:
     return seen
 
 
+def _offsets(code: types.CodeType) -> list[int]:
+    """Legal places, but those between instructions that 3.11 may run as one: an unbound variable of the second is then said to
+    be at the first, and where it is if a hook stands between them (Python/ceval.c, LOAD_CONST__LOAD_FAST)."""
+    instructions = decode(code)
+    return [
+        instructions[index].offset
+        for index in hook_indices(instructions)
+        if not (JOINS and {instructions[index - 1].name, instructions[index].name} <= {"LOAD_FAST", "LOAD_CONST", "STORE_FAST"})
+    ]
+
+
 def choose_requests(code: types.CodeType, policy: Policy, chance: random.Random) -> list[HookRequest]:
     """Hooks at random legal places: at a few, at many, or at all of one function."""
-    places = [(inner, offset) for _, inner in walk(code) if is_function(inner) for offset in sorted(hook_offsets(inner))]
+    places = [(inner, offset) for _, inner in walk(code) if is_function(inner) for offset in _offsets(inner)]
     count = min(len(places), chance.choice((1, 3, 10, MOST_HOOKS, MOST_HOOKS)))
     chosen = [places[at] for at in sorted(chance.sample(range(len(places)), count))]
     digests = {id(inner): code_digest(inner) for inner in {id(inner): inner for inner, _ in chosen}.values()}

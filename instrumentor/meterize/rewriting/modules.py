@@ -15,6 +15,7 @@ from meterize.errors import InternalError
 from meterize.model.feature import Policy
 from meterize.model.rewritten import HookRequest, HookSite
 
+from .duplication import Detour, duplicate
 from .places import Path, Place, find_places, translate_places
 from .splicing import Insertion, Spliced, splice
 
@@ -102,7 +103,14 @@ def _rewrite(code: CodeType, path: Path, places: Mapping[Path, list[Place]], lan
     if not inserted:
         landed.update((place, _watch(place, entry, instructions[place.index])) for place in watched)
         return code if is_same else code.replace(co_consts=consts)
-    spliced = splice(code, instructions, [_insertion(place, entry) for place in inserted], consts)
+    insertions = [_insertion(place, entry) for place in inserted]
+    if all(mechanism(place.request.policy) == IN_PLACE for place in inserted):
+        twofold = duplicate(code, instructions, insertions, consts)
+        if twofold:
+            ways = zip(inserted, twofold.spliced.starts, twofold.detours, strict=True)
+            landed.update((place, _land(place, twofold.spliced, start, detour)) for place, start, detour in ways)
+            return twofold.code
+    spliced = splice(code, instructions, insertions, consts)
     landed.update((place, _land(place, spliced, start)) for place, start in zip(inserted, spliced.starts, strict=True))
     landed.update((place, _watch(place, entry, spliced.after[spliced.moved[place.index]])) for place in watched)
     return spliced.code
@@ -123,12 +131,12 @@ def _steps(place: Place) -> tuple[Step, ...]:
     return count_every(hook_id) if mechanism(place.request.policy) == INLINE else call_once(hook_id)
 
 
-def _land(place: Place, spliced: Spliced, start: int) -> _Landed:
-    """Where a sequence begins; in place, the operand of its NOP too, which must fit into the one byte."""
+def _land(place: Place, spliced: Spliced, start: int, detour: Detour | None = None) -> _Landed:
+    """Where a sequence begins, and from where a detour leads there."""
     first = spliced.after[start]
     if first.name != "NOP" or first.start != first.offset:
         raise InternalError(f"hook {place.request.id} does not begin with a plain NOP")
-    return _Landed(offset=first.offset, extra=first.arg)
+    return _Landed(offset=first.offset, extra=detour.offset << 8 | detour.size if detour else 0)
 
 
 def _prepend(code: CodeType, steps: tuple[Step, ...]) -> CodeType:

@@ -126,16 +126,22 @@ def _relocate(instruction: Instruction, plan: _Plan) -> Instruction:
     )
 
 
-def splice(
-    code: CodeType,
-    before: Sequence[Instruction],
-    insertions: Sequence[Insertion],
-    consts: tuple[object, ...] | None = None,
-) -> Spliced:
-    """``code``, whose instructions are ``before``, with the insertions, those at one place in the order given.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Woven:
+    """Old instructions and hooks in their new order, not yet assembled; ``starts`` and ``moved`` as in ``Spliced``."""
 
-    ``consts`` replaces its constants, one for one.
-    """
+    instructions: Sequence[Instruction]
+    names: tuple[str, ...]
+    consts: tuple[object, ...]
+    stack_size: int
+    starts: Sequence[int]
+    moved: Sequence[int]
+
+
+def weave(
+    code: CodeType, before: Sequence[Instruction], insertions: Sequence[Insertion], consts: tuple[object, ...] | None = None
+) -> Woven:
+    """What ``splice`` assembles."""
     names, pool = _Pool(code.co_names, reuse_present=True), _constants(consts or code.co_consts)
     depth_at = depths(before)
     plan = _lay(len(before), insertions)
@@ -150,11 +156,31 @@ def splice(
             starts[number] = len(new)
             new += _place(insertions[number].steps, here, depth, len(new), -1 - number, names, pool)
         new.append(here)
-    result = assemble(
-        code,
-        new,
+    return Woven(
+        instructions=new,
         names=tuple(map(str, names.values)),
         consts=tuple(pool.values),
         stack_size=max(depth for depth in depths(new) if depth is not None),
+        starts=starts,
+        moved=plan.moved,
     )
-    return Spliced(code=result, before=before, after=decode(result), starts=tuple(starts), moved=tuple(plan.moved))
+
+
+def splice(
+    code: CodeType,
+    before: Sequence[Instruction],
+    insertions: Sequence[Insertion],
+    consts: tuple[object, ...] | None = None,
+) -> Spliced:
+    """``code``, whose instructions are ``before``, with the insertions, those at one place in the order given.
+
+    ``consts`` replaces its constants, one for one.
+    """
+    woven = weave(code, before, insertions, consts)
+    result = put_together(code, woven.instructions, woven)
+    return Spliced(code=result, before=before, after=decode(result), starts=tuple(woven.starts), moved=tuple(woven.moved))
+
+
+def put_together(code: CodeType, instructions: Sequence[Instruction], woven: Woven) -> CodeType:
+    """``code`` with these instructions and what they need."""
+    return assemble(code, instructions, names=woven.names, consts=woven.consts, stack_size=woven.stack_size)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from types import CodeType
 from typing import Final
 
-from meterize.cpython.opcodes import LABELING, NUMBERS, RESUME, name_index
+from meterize.cpython.opcodes import BACKWARD, LABELING, NUMBERS, RESUME, name_index
 
+from .duplicates import check_detours, read_duplicated
 from .interpretation import interpret
 from .reading import Instruction, Reading, Unsound, check_neighbours, check_operands, read
 
@@ -55,22 +56,32 @@ _NEVER_AFTER_HOOKS: Final = frozenset(_LEFT_ALONE.split())
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alignment:
-    """Where the original instructions are in the new code, and the hooks between them: indices, ends exclusive."""
+    """Where the original instructions are in the new code, and the hooks between them: indices, ends exclusive.
+
+    If there is a duplicate they are in that; ``detours`` has for each hook's first index the offset of the jump that leads to
+    it and how many bytes that stands over.
+    """
 
     new: Reading
     moved: Sequence[int]
     hooks: Sequence[range]
+    detours: Mapping[int, tuple[int, int]]
 
 
 def check_code(original: CodeType, emitted: CodeType) -> Alignment:
     """Raise Unsound unless ``emitted`` can run, and does what ``original`` does with hooks here and there."""
     check_fields(original, emitted)
-    old, new = read(original), read(emitted)
+    old = read(original)
+    duplicated = read_duplicated(old, emitted)
+    new = duplicated.reading if duplicated else read(emitted)
     check_operands(new)
     check_neighbours(new)
     states = interpret(new)
-    alignment = _align(old, new)
-    _check_kept(old, alignment)
+    entry = _entry(old) if duplicated else 0
+    moved, hooks = _align(old, new, entry, duplicated.length if duplicated else 0)
+    detours = check_detours(old, duplicated, moved, hooks) if duplicated else {}
+    alignment = Alignment(new=new, moved=moved, hooks=hooks, detours=detours)
+    _check_kept(old, alignment, duplicated.place if duplicated else {})
     for hook in alignment.hooks:
         _check_hook(new, hook, states)
     _check_entries(new, alignment)
@@ -130,11 +141,17 @@ def _end_of_hook(reading: Reading, index: int) -> int:
     raise reading.instructions[index].wrong("a hook without an end")
 
 
-def _align(old: Reading, new: Reading) -> Alignment:
-    moved: list[int] = []
+def _entry(reading: Reading) -> int:
+    """The index behind the function's RESUME."""
+    return 1 + next((index for index, one in enumerate(reading.instructions) if one.opcode == RESUME and one.arg & 3 == 0), -1)
+
+
+def _align(old: Reading, new: Reading, entry: int, start: int) -> tuple[list[int], list[range]]:
+    """Where the original's instructions from ``entry`` on are, looked for from ``start`` on, and the hooks between them."""
+    moved = list(range(entry))
     hooks: list[range] = []
     beginnings, already = _beginnings(new), _beginnings(old)
-    index = 0
+    index = start
     while index < len(new.instructions):
         expected = old.instructions[len(moved)] if len(moved) < len(old.instructions) else None
         if index in beginnings and len(moved) not in already:
@@ -148,10 +165,11 @@ def _align(old: Reading, new: Reading) -> Alignment:
         index += 1
     if len(moved) != len(old.instructions):
         raise old.instructions[len(moved)].wrong("it is not there any more")
-    return Alignment(new=new, moved=moved, hooks=hooks)
+    return moved, hooks
 
 
-def _check_kept(old: Reading, alignment: Alignment) -> None:
+def _check_kept(old: Reading, alignment: Alignment, compiled: Mapping[int, int]) -> None:
+    """``compiled`` tells where instructions are in the code as compiled, if there is a duplicate, which jumps back to there."""
     new, moved = alignment.new, alignment.moved
     behind = _behind(alignment)
     for before, index in zip(old.instructions, moved, strict=True):
@@ -161,7 +179,10 @@ def _check_kept(old: Reading, alignment: Alignment) -> None:
         if before.target is None:
             if (before.arg, before.prefixes) != (after.arg, after.prefixes):
                 raise after.wrong(f"its operand was {before.arg} and is {after.arg}")
-        elif after.target is None or behind.get(after.target, after.target) != moved[before.target]:
+        elif after.target is None or not (
+            behind.get(after.target, after.target) == moved[before.target]
+            or (before.opcode in BACKWARD and after.target == compiled.get(before.target))
+        ):
             raise after.wrong("it leads elsewhere")
         elif after.prefixes < before.prefixes:
             raise after.wrong("it has lost a prefix")

@@ -105,8 +105,21 @@ def _check_table(rows: tuple[Any, ...], checked: Mapping[Path, Alignment], codes
                 raise Unsound(f"hook {hook_id}: it neither waits for an instruction nor for the function's start")
             continue
         expected[path] = expected.get(path, 0) - 1
-        first = readings[path].instructions[found]
-        if alignment is None or found not in {hook.start for hook in alignment.hooks} or first.prefixes or first.arg != extra:
-            raise Unsound(f"hook {hook_id}: it does not begin at {offset}")
+        if alignment is None:
+            raise Unsound(f"hook {hook_id}: there is none in its code")
+        _check_row(hook_id, alignment, found, mechanism, extra)
     if any(expected.values()):
         raise Unsound("hooks without a row in the table")
+
+
+def _check_row(hook_id: str, alignment: Alignment, index: int, mechanism: str, extra: int) -> None:
+    """A hook begins there, by the detour that is told of, and if it goes away in place, it goes to its end."""
+    first = alignment.new.instructions[index]
+    end = next((hook.stop for hook in alignment.hooks if hook.start == index), None)
+    if end is None or first.prefixes:
+        raise Unsound(f"hook {hook_id}: it does not begin at {first.offset}")
+    start, size = alignment.detours.get(index, (0, 0))
+    if extra != start << 8 | size:
+        raise Unsound(f"hook {hook_id}: its detour is {size} bytes at {start}")
+    if mechanism == "in-place" and first.end + 2 * first.arg != alignment.new.instructions[end].start:
+        raise Unsound(f"hook {hook_id}: it would go away to another place than its end")

@@ -90,7 +90,11 @@ def read(code: CodeType) -> Reading:
 
     Whether operands mean something is asked by ``check_operands``.
     """
-    instructions = list(_instructions(code.co_code, _positions(code)))
+    return resolve(code, list(instructions_from(0, code.co_code, positions(code))))
+
+
+def resolve(code: CodeType, instructions: list[Instruction]) -> Reading:
+    """The instructions of ``code``, told where they lead."""
     index_at = {one.start: index for index, one in enumerate(instructions)}
     for one in instructions:
         if one.opcode in JUMPS:
@@ -99,10 +103,11 @@ def read(code: CodeType) -> Reading:
     return Reading(code=code, instructions=instructions)
 
 
-def _instructions(bytecode: bytes, positions: list[Position]) -> Iterator[Instruction]:
+def instructions_from(at: int, bytecode: bytes, positions: list[Position]) -> Iterator[Instruction]:
+    """The instructions that stand behind an offset, with the positions of all units."""
     if len(bytecode) % 2:
         raise Unsound("half a unit of code")
-    at, size = 0, len(bytecode)
+    size = len(bytecode)
     while at < size:
         start, arg = at, bytecode[at + 1]
         while bytecode[at] == EXTENDED_ARG:
@@ -202,7 +207,7 @@ _ENTRIES: Final = re.compile(
 )
 
 
-def _positions(code: CodeType) -> list[Position]:
+def positions(code: CodeType) -> list[Position]:
     """The position of each unit, by the interpreter's own reader, once the table is known to be whole."""
     table = code.co_linetable
     if not _ENTRIES.fullmatch(table):

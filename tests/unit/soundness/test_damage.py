@@ -369,7 +369,7 @@ def with_row(**changes):
         (lambda table: (*table[:4], table[4][1:]), "without a row"),
         (with_row(offset=lambda offset: offset + 2), "hook-"),
         (with_row(offset=lambda offset: offset + 1), "no instruction"),
-        (with_row(extra=lambda extra: extra + 1), "does not begin"),
+        (with_row(extra=lambda extra: extra + 1), "its detour is"),
         (with_row(mechanism="monitoring"), "would be watched"),
     ],
 )
