@@ -58,17 +58,23 @@ def _side_by_side(change: CodeChange, rows: Sequence[Row]) -> Table:
 
 
 def facing(change: CodeChange) -> list[Row]:
-    """Both listings, equal instructions facing each other."""
+    """Both listings, equal instructions facing each other; what a duplicate adds faces them once more."""
+    if change.again is None:
+        return list(_facing(change, change.before, 0, len(change.after)))
+    title = Row(before="", after="      ⋮ once more, as long as hooks wait", is_same=False)
+    entry = 1 + next(number for number, line in enumerate(change.before) if _face(line).startswith("RESUME"))
+    first = _facing(change, change.before, 0, change.again)
+    return [*first, title, *_facing(change, change.before[entry:], change.again, len(change.after))]
+
+
+def _facing(change: CodeChange, before: Sequence[str], start: int, stop: int) -> Iterator[Row]:
+    """The lines of ``after`` from ``start`` to ``stop``, and ``before``."""
     hooks = {at: tuple(hook for number, hook in change.hooks if number == at) for at, _ in change.hooks}
-    left, right = list(map(_face, change.before)), list(map(_face, change.after))
-    rows = []
+    left, right = list(map(_face, before)), list(map(_face, change.after[start:stop]))
     for kind, a1, a2, b1, b2 in SequenceMatcher(a=left, b=right, autojunk=False).get_opcodes():
-        pairs = zip_longest(change.before[a1:a2], change.after[b1:b2], fillvalue="")
-        rows += [
-            Row(before=before, after=after, is_same=kind == "equal", hooks=hooks.get(number, ()))
-            for number, (before, after) in enumerate(pairs, b1)
-        ]
-    return rows
+        pairs = zip_longest(before[a1:a2], change.after[start + b1 : start + b2], fillvalue="")
+        for number, (old, new) in enumerate(pairs, start + b1):
+            yield Row(before=old, after=new, is_same=kind == "equal", hooks=hooks.get(number, ()))
 
 
 def _inserted_at_once(rows: Sequence[Row]) -> int:

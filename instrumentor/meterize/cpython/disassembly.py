@@ -14,7 +14,7 @@ def disassemble(code: CodeType) -> list[str]:
 
     Nested code is not gone into, and no address in memory is shown.
     """
-    instructions = decode(code)
+    instructions = listed(code)
     meanings = {one.offset: one.argrepr for one in dis.get_instructions(code)}
     lines = []
     shown: int | None = None
@@ -24,6 +24,11 @@ def disassemble(code: CodeType) -> list[str]:
         shown = shown if line is None else line
         lines.append(f"{mark:>5} {one.offset:>5} {one.name:<28}{_operand(one, meanings.get(one.offset, ''))}".rstrip())
     return lines
+
+
+def listed(code: CodeType) -> list[Instruction]:
+    """The instructions that have a line: caches have none where a jump stands over what they belong to."""
+    return [one for one in decode(code) if one.name != "CACHE"]
 
 
 def _operand(instruction: Instruction, meaning: str) -> str:

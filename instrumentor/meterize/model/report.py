@@ -66,13 +66,15 @@ class Analysis:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeChange:
     """The disassembly of one code object before and after. ``hooks`` are their ids, each with the number (from 0) of the line
-    of ``after`` right before which it is noticed, or with which its own code begins; a module, that arms them, has none."""
+    of ``after`` right before which it is noticed, or with which its own code begins; a module, that arms them, has none.
+    ``again`` is the number of the line with which a duplicate of the code begins."""
 
     file: str
     qualname: str
     before: tuple[str, ...]
     after: tuple[str, ...]
     hooks: tuple[tuple[int, str], ...] = ()
+    again: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

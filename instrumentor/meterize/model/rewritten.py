@@ -23,12 +23,14 @@ class HookRequest:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HookSite:
     """Where a hook landed: ``path`` leads through nested ``co_consts`` from the module's code to its code object; ``offset``
-    is a byte offset into the rewritten code; ``mechanism`` is ``monitoring``, ``in-place`` or ``inline``."""
+    is a byte offset into the rewritten code; ``mechanism`` is ``monitoring``, ``in-place`` or ``inline``; ``is_apart`` if it
+    stands in a duplicate of the code."""
 
     id: str
     path: tuple[int, ...]
     offset: int
     mechanism: str
+    is_apart: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -83,7 +83,9 @@ def _row(place: Place, landed: _Landed) -> tuple[object, ...]:
 
 def _site(place: Place, landed: _Landed) -> HookSite:
     request = place.request
-    return HookSite(id=request.id, path=place.path, offset=landed.offset, mechanism=mechanism(request.policy))
+    way = mechanism(request.policy)
+    is_apart = way == IN_PLACE and landed.extra != 0
+    return HookSite(id=request.id, path=place.path, offset=landed.offset, mechanism=way, is_apart=is_apart)
 
 
 def _rewrite(code: CodeType, path: Path, places: Mapping[Path, list[Place]], landed: dict[Place, _Landed]) -> CodeType:

@@ -85,6 +85,23 @@ def test_the_place_of_a_hook_is_shown_though_no_instruction_is_new() -> None:
     assert sum("as before" in row for row in found) == 2
 
 
+def test_a_duplicate_is_told_as_such_and_only_what_is_new_in_it_is_shown() -> None:
+    """As hooks have one that go away in place (3.11)."""
+    before = [line(0, "RESUME 0"), *numbered(100)]
+    detoured = [before[0], line(2, "JUMP_FORWARD 200 (to 406)"), *before[2:]]
+    again = [line(300, "NOP"), line(302, "LOAD_GLOBAL 1 (NULL + hook)"), *before[1:]]
+    [*rows] = facing(
+        CodeChange(
+            file="f.py", qualname="f", before=tuple(before), after=(*detoured, *again), hooks=((101, "shop/x/1"),), again=101
+        )
+    )
+    title = next(number for number, row in enumerate(rows) if "once more" in row.after)
+    assert [row.after for row in rows[:title] if not row.is_same] == [detoured[1]]
+    assert [row.after for row in rows[title + 1 :] if not row.is_same] == again[:2]
+    assert [row.hooks for row in rows[title + 1 :]][:2] == [("shop/x/1",), ()]
+    assert [row.after for row in rows if row.after != rows[title].after] == [*detoured, *again]
+
+
 def test_what_arms_the_hooks_of_a_module_is_one_line() -> None:
     module = numbered(100)
     prologue = [line(2 * number, f"NOP {number}") for number in range(30)]

@@ -6,9 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from types import CodeType
 
-from meterize.cpython.disassembly import disassemble
+from meterize.cpython.disassembly import disassemble, listed
 from meterize.cpython.identity import code_id, walk
-from meterize.cpython.instructions import decode
 from meterize.cpython.pyc import dump_pyc
 from meterize.model.manifest import MeteredPlan
 from meterize.model.plan import HookPlan
@@ -96,11 +95,14 @@ def _splice(
 
 
 def _change(file: str, before: CodeType, after: CodeType, sites: Sequence[HookSite]) -> CodeChange:
-    rows = {one.offset: number for number, one in enumerate(decode(after))}
+    rows = {one.offset: number for number, one in enumerate(listed(after))}
+    is_apart = any(site.is_apart for site in sites)
+    again = next(number for offset, number in rows.items() if offset >= len(before.co_code)) if is_apart else None
     return CodeChange(
         file=file,
         qualname=code_id(file, before).qualname,
         before=tuple(disassemble(before)),
         after=tuple(disassemble(after)),
         hooks=tuple(sorted((rows[site.offset], site.id) for site in sites)),
+        again=again,
     )
