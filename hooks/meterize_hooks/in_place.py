@@ -59,6 +59,7 @@ class Site:
             first in (bytes((NOP, self.distance)), bytes((JUMP_FORWARD, self.distance)))
             and len(covered) == len(again) == self.size
             and self.size % 2 == 0
+            and known <= self.size
             and covered[:known] == self.jump
             and covered[known:] == again[known:]
         )

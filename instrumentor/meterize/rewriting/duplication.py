@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from types import CodeType
 from typing import Final
 
-from meterize.cpython.instructions import Handler, Instruction, decode, handler_entries
+from meterize.cpython.instructions import Handler, Instruction, decode
 from meterize.cpython.legality import first_index
 from meterize.cpython.opcodes import BACKWARD, EXTENDED_ARG, NUMBERS
 
@@ -28,15 +28,13 @@ _JOINED: Final = frozenset({"LOAD_FAST", "LOAD_CONST", "STORE_FAST"})
 """Two of these that are neighbours may be run as one (Python/specialize.c, _PyCode_Quicken, 3.11)."""
 _LOOKING_AHEAD: Final = frozenset({"COMPARE_OP", "BINARY_OP", "KW_NAMES", "PRECALL"})
 """Forms of these that run their successor, too, or count on it (Python/ceval.c, COMPARE_OP_INT_JUMP, SKIP_CALL, 3.11)."""
-_UNINTERRUPTED: Final = frozenset({"LOAD_FAST", "LOAD_CONST", "LOAD_CLOSURE", "LOAD_DEREF", "PUSH_NULL", "NOP", "COPY", "SWAP"})
-"""They run nothing else, so that no frame ever waits behind them."""
 _STAYING: Final = frozenset({"JUMP_BACKWARD_NO_INTERRUPT"})
 """It leads back within an expression, to a SEND that belongs together with what follows it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detour:
-    """``jump`` is written over the first of the ``size`` bytes at ``offset``, which are whole instructions."""
+    """``jump`` is written over the first of the ``size`` bytes at ``offset``, an instruction with its prefixes and caches."""
 
     offset: int
     size: int
@@ -125,7 +123,7 @@ class _Rules:
     def __init__(self, before: Sequence[Instruction], insertions: Sequence[Insertion]) -> None:
         self._before = before
         self._hooked = [insertion.index for insertion in insertions]
-        self._targets = handler_entries(before) | {one.target for one in before if one.target is not None}
+        self._targets = {one.target for one in before if one.target is not None}
 
     def admit(self, insertion: Insertion) -> bool:
         """Whether the instruction is the hook's alone, and is run by no form of the one before it."""
@@ -133,29 +131,16 @@ class _Rules:
         if self._hooked.count(index) > 1 or (insertion.passed_once and index in self._targets):
             return False
         name, following = self._before[index - 1].name, self._before[index].name
-        return name not in _LOOKING_AHEAD and not (name in _JOINED and following in _JOINED)
+        return name not in _LOOKING_AHEAD and not {name, following} <= _JOINED
 
     def detour(self, index: int, hook: int) -> Detour | None:
-        """The detour from the instruction to the offset of its hook."""
-        first = self._before[index]
-        distance = (hook - first.start) // _UNIT - 1
+        """The detour from the instruction to the offset of its hook; never over two, since a frame may wait between them."""
+        covered = self._before[index]
+        distance = (hook - covered.start) // _UNIT - 1
         if distance < _NEAR:
-            return Detour(offset=first.start, size=first.units * _UNIT, jump=bytes((NUMBERS["JUMP_FORWARD"], distance)))
-        distance -= 1
-        units = first.units if first.units > 1 else self._two(index)
-        if distance >= _FAR or not units:
+            jump = bytes((NUMBERS["JUMP_FORWARD"], distance))
+        elif covered.units > 1 and distance <= _FAR:
+            jump = bytes((EXTENDED_ARG, distance - 1 >> 8, NUMBERS["JUMP_FORWARD"], distance - 1 & 255))
+        else:
             return None
-        jump = bytes((EXTENDED_ARG, distance >> 8, NUMBERS["JUMP_FORWARD"], distance & 255))
-        return Detour(offset=first.start, size=units * _UNIT, jump=jump)
-
-    def _two(self, index: int) -> int:
-        """The units of the instruction, which has one, and of its successor, if a jump may be written over both.
-
-        On one line: the jump is at the second's, and whoever traces would be told of the first's again behind it.
-        """
-        if index + 1 == len(self._before):
-            return 0
-        first, second = self._before[index], self._before[index + 1]
-        alone = index + 1 not in self._targets and index + 1 not in self._hooked
-        alike = (first.handler, first.position[0]) == (second.handler, second.position[0])
-        return 1 + second.units if alone and alike and first.name in _UNINTERRUPTED else 0
+        return Detour(offset=covered.start, size=covered.units * _UNIT, jump=jump)

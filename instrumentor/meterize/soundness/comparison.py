@@ -78,10 +78,10 @@ def check_code(original: CodeType, emitted: CodeType) -> Alignment:
     check_neighbours(new)
     states = interpret(new)
     entry = _entry(old) if duplicated else 0
-    moved, hooks = _align(old, new, entry, duplicated.length if duplicated else 0)
+    moved, hooks = _align(old, new, entry, len(old.instructions) if duplicated else 0)
     detours = check_detours(old, duplicated, moved, hooks) if duplicated else {}
     alignment = Alignment(new=new, moved=moved, hooks=hooks, detours=detours)
-    _check_kept(old, alignment, duplicated.place if duplicated else {})
+    _check_kept(old, alignment, is_duplicated=duplicated is not None)
     for hook in alignment.hooks:
         _check_hook(new, hook, states)
     _check_entries(new, alignment)
@@ -168,8 +168,8 @@ def _align(old: Reading, new: Reading, entry: int, start: int) -> tuple[list[int
     return moved, hooks
 
 
-def _check_kept(old: Reading, alignment: Alignment, compiled: Mapping[int, int]) -> None:
-    """``compiled`` tells where instructions are in the code as compiled, if there is a duplicate, which jumps back to there."""
+def _check_kept(old: Reading, alignment: Alignment, *, is_duplicated: bool) -> None:
+    """A duplicate jumps back to the code as compiled, where all is at the index that it had."""
     new, moved = alignment.new, alignment.moved
     behind = _behind(alignment)
     for before, index in zip(old.instructions, moved, strict=True):
@@ -181,7 +181,7 @@ def _check_kept(old: Reading, alignment: Alignment, compiled: Mapping[int, int])
                 raise after.wrong(f"its operand was {before.arg} and is {after.arg}")
         elif after.target is None or not (
             behind.get(after.target, after.target) == moved[before.target]
-            or (before.opcode in BACKWARD and after.target == compiled.get(before.target))
+            or (is_duplicated and before.opcode in BACKWARD and after.target == before.target)
         ):
             raise after.wrong("it leads elsewhere")
         elif after.prefixes < before.prefixes:

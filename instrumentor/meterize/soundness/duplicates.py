@@ -5,7 +5,7 @@ Written apart from what emits it (``rewriting/duplication.py``).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from types import CodeType
 from typing import Final
@@ -16,32 +16,18 @@ from .reading import Instruction, Reading, Unsound, instructions_from, positions
 
 _JUMP: Final = NUMBERS["JUMP_FORWARD"]
 _MOST_BYTES: Final = 4
-"""Written at once, in place (hooks/meterize_hooks/in_place.py)."""
+"""Of a jump: an EXTENDED_ARG in front of it."""
 
 _RUN_AS_PAIRS: Final = frozenset({"LOAD_FAST", "LOAD_CONST", "STORE_FAST"})
 _RUN_WITH_THE_NEXT: Final = frozenset({"COMPARE_OP", "BINARY_OP", "PRECALL", "KW_NAMES"})
-_AT_ONCE: Final = frozenset({"LOAD_FAST", "LOAD_CONST", "LOAD_CLOSURE", "LOAD_DEREF", "PUSH_NULL", "NOP", "COPY", "SWAP"})
-"""What lets nothing else run, so that no frame waits between it and the next."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Detour:
-    """A jump, its index in the new code, and the indices in the old one of what it stands over."""
-
-    jump: Instruction
-    at: int
-    over: range
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Duplicated:
-    """The code as a whole. Its first ``length`` instructions are those of the original and detours; ``place`` tells where an
-    instruction of the original is there, by indices: where it was, or where the detour is that begins with it."""
+    """The code as a whole: the original's instructions, but for jumps at the indices ``detours``, and what is behind them."""
 
     reading: Reading
-    length: int
-    place: Mapping[int, int]
-    detours: Sequence[Detour]
+    detours: Sequence[int]
 
 
 def read_duplicated(old: Reading, emitted: CodeType) -> Duplicated | None:
@@ -49,53 +35,31 @@ def read_duplicated(old: Reading, emitted: CodeType) -> Duplicated | None:
 
     Raises Unsound where such code cannot be what an interpreter expects, or could not become the original again.
     """
-    length = len(old.code.co_code)
-    if len(emitted.co_code) <= length:
+    before, after = old.code.co_code, emitted.co_code
+    if len(after) <= len(before):
         return None
-    detours = list(_detours(old, emitted.co_code))
-    covered = {index: detour for detour in detours for index in detour.over}
-    if not detours or not all(
-        index in covered or _is_there(one, old.code.co_code, emitted.co_code) for index, one in enumerate(old.instructions)
-    ):
-        return None
-    for detour in detours:
-        _check_cover(old, detour)
-    where = positions(emitted)
-    if where[: length // 2] != positions(old.code):
-        raise Unsound("the compiled code has other positions than it had")
+    detours: list[int] = []
     first: list[Instruction] = []
-    place: dict[int, int] = {}
     for index, one in enumerate(old.instructions):
-        here = covered.get(index)
-        if here is None or index == here.over.start:
-            place[index] = len(first)
-            first.append(here.jump if here else replace(one, target=None, handler=None))
-    reading = resolve(emitted, [*first, *instructions_from(length, emitted.co_code, where)])
-    _check_handlers(old, reading, place)
-    return Duplicated(
-        reading=reading,
-        length=len(first),
-        place=place,
-        detours=[replace(detour, at=place[detour.over.start]) for detour in detours],
-    )
-
-
-def _is_there(one: Instruction, before: bytes, after: bytes) -> bool:
-    return before[one.start : one.end] == after[one.start : one.end]
-
-
-def _detours(old: Reading, bytecode: bytes) -> Iterator[Detour]:
-    """Jumps to behind the original's end that stand where it has something else."""
-    index = 0
-    while index < len(old.instructions):
-        one = old.instructions[index]
-        jump = None if _is_there(one, old.code.co_code, bytecode) else _jump_at(one, bytecode)
-        index += 1
-        if jump is not None and jump.end + 2 * jump.arg >= len(old.code.co_code):
-            start = index - 1
-            while index < len(old.instructions) and old.instructions[index].start < jump.end:
-                index += 1
-            yield Detour(jump=jump, at=-1, over=range(start, index))
+        is_there = before[one.start : one.end] == after[one.start : one.end]
+        here = replace(one, target=None, handler=None) if is_there else _jump_at(one, after)
+        if here is None or not (is_there or _leads_behind(here, one, before, after)):
+            return None
+        first.append(here)
+        if not is_there:
+            detours.append(index)
+    if not detours:
+        return None
+    for index in detours:
+        _check_neighbour(old, index, first[index])
+    where = positions(emitted)
+    if where[: len(before) // 2] != positions(old.code):
+        raise Unsound("the compiled code has other positions than it had")
+    reading = resolve(emitted, [*first, *instructions_from(len(before), after, where)])
+    for one, here in zip(old.instructions, reading.instructions, strict=False):
+        if one.handler != here.handler:
+            raise here.wrong(f"its handler was {one.handler} and is {here.handler}")
+    return Duplicated(reading=reading, detours=detours)
 
 
 def _jump_at(one: Instruction, bytecode: bytes) -> Instruction | None:
@@ -109,27 +73,21 @@ def _jump_at(one: Instruction, bytecode: bytes) -> Instruction | None:
     return Instruction(opcode=_JUMP, arg=arg, start=one.start, offset=at, end=at + 2, position=one.position)
 
 
-def _check_cover(old: Reading, detour: Detour) -> None:
-    """Whatever frames are in the code, the jump can be written there, and what was there be put back."""
-    jump, over = detour.jump, [old.instructions[index] for index in detour.over]
-    if jump.end - jump.start > _MOST_BYTES or jump.end > over[-1].end:
-        raise jump.wrong("it is longer than what is written at once")
-    if len(over) > 1 and over[0].name not in _AT_ONCE:
-        raise jump.wrong(f"a frame may wait behind {over[0].name}")
-    if over[0].position[0] != over[-1].position[0]:
-        raise jump.wrong("it stands over two lines, and a tracer would be told of the first twice")
-    previous = old.instructions[detour.over.start - 1].name
-    if previous in _RUN_WITH_THE_NEXT or {previous, over[0].name} <= _RUN_AS_PAIRS:
+def _leads_behind(jump: Instruction, covered: Instruction, before: bytes, after: bytes) -> bool:
+    """Whether the jump takes no more room than what it stands over, leaves the rest of that alone, and leads out."""
+    return (
+        jump.end - jump.start <= _MOST_BYTES
+        and jump.end <= covered.end
+        and before[jump.end : covered.end] == after[jump.end : covered.end]
+        and jump.end + 2 * jump.arg >= len(before)
+    )
+
+
+def _check_neighbour(old: Reading, index: int, jump: Instruction) -> None:
+    """No form of the instruction in front runs what the jump stands over."""
+    previous, covered = old.instructions[index - 1].name, old.instructions[index].name
+    if previous in _RUN_WITH_THE_NEXT or {previous, covered} <= _RUN_AS_PAIRS:
         raise jump.wrong(f"{previous} may be run with what it stands over")
-
-
-def _check_handlers(old: Reading, new: Reading, place: Mapping[int, int]) -> None:
-    """The compiled code has the handlers that it had."""
-    for index, at in place.items():
-        handler, here = old.instructions[index].handler, new.instructions[at]
-        expected = handler and handler._replace(target=place.get(handler.target, -1))
-        if here.handler != expected:
-            raise here.wrong(f"its handler was {expected} and is {here.handler}")
 
 
 def check_detours(old: Reading, new: Duplicated, moved: Sequence[int], hooks: Sequence[range]) -> dict[int, tuple[int, int]]:
@@ -139,16 +97,15 @@ def check_detours(old: Reading, new: Duplicated, moved: Sequence[int], hooks: Se
     """
     instructions, found = new.reading.instructions, {}
     ends = {hook.start: hook.stop for hook in hooks}
-    for detour in new.detours:
-        jump = instructions[detour.at]
+    for index in new.detours:
+        jump, covered = instructions[index], old.instructions[index]
         target = -1 if jump.target is None else jump.target
-        if target in found or ends.get(target) != moved[detour.over.start]:
+        if target in found or ends.get(target) != moved[index]:
             raise jump.wrong("it does not lead to the hook of what it stands over")
-        start, end = old.instructions[detour.over.start].start, old.instructions[detour.over.stop - 1].end
-        again = instructions[ends[target]].start
-        if old.code.co_code[start:end] != new.reading.code.co_code[again : again + end - start]:
+        again, size = instructions[ends[target]].start, covered.end - covered.start
+        if old.code.co_code[covered.start : covered.end] != new.reading.code.co_code[again : again + size]:
             raise jump.wrong("what it stands over is not what stands behind the hook")
-        found[target] = start, end - start
+        found[target] = covered.start, size
     for start in ends.keys() - found.keys():
         raise instructions[start].wrong("nothing leads to this hook")
     return found

@@ -96,15 +96,12 @@ def test_waiting_for_another_generator_stays_in_the_duplicate():
 @pytest.mark.parametrize(
     ("first", "size"),
     [
-        ("a = b", 4),  # LOAD_FAST, STORE_FAST
         ("len(b)", 12),  # LOAD_GLOBAL with its caches
-        ("a = []", None),  # BUILD_LIST may collect garbage, and another frame run meanwhile
-        ("import a", 4),  # two LOAD_CONST
-        ("del a", None),
-        ("try:\n        pass\n    finally: b", None),  # two NOP, on two lines
+        ("a = b", None),  # one unit: a frame that a tracer looks at may wait behind it
+        ("a = []", None),
     ],
 )
-def test_a_far_detour_is_written_at_once_and_over_nothing_that_waits(first, size):
+def test_a_far_detour_stands_over_one_instruction(first, size):
     code = function(LONG.format(first))
     found = hooked(code, first_index(decode(code)))
     assert (found and found.detours[0].size) == size

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from meterize.cpython.identity import walk
@@ -193,26 +195,24 @@ def test_a_detour_where_none_may_be(monkeypatch, codes, pair, tables, match):
     refuse(codes[0], emitted.code, match)
 
 
-def test_a_far_detour_over_two_lines(monkeypatch):
-    source = "def f(a):\n    try:\n        pass\n    finally:\n        pass\n" + "    a = a + a\n" * 150
+def test_a_far_detour_is_not_longer_than_what_it_stands_over(monkeypatch):
+    """A frame might wait behind the first of its two units."""
+    source = "def f(a):\n    a = a + a\n" + "    a = a + a\n" * 150
     code = next(code for _, code in walk(compile(source, "m.py", "exec")) if code.co_name == "f")
     before = decode(code)
+    assert before[first_index(before)].units == 1
     insertion = Insertion(index=first_index(before), steps=call_once("hook"))
     assert duplication.duplicate(code, before, [insertion], code.co_consts) is None
-    monkeypatch.setattr(duplication._Rules, "_two", lambda *_: 2)
-    emitted = duplication.duplicate(code, before, [insertion], code.co_consts)
-    refuse(code, emitted.code, "it stands over two lines")
+    one_by_one = duplication._Rules.detour
 
+    def over_two(rules, index, hook):
+        rules._before = [*before[:index], replace(before[index], units=2), *before[index + 1 :]]
+        return one_by_one(rules, index, hook)
 
-def test_a_far_detour_behind_whose_first_unit_a_frame_may_wait(monkeypatch):
-    source = "def f(a):\n    a = []\n" + "    a = a + a\n" * 150
-    code = next(code for _, code in walk(compile(source, "m.py", "exec")) if code.co_name == "f")
-    before = decode(code)
-    insertion = Insertion(index=first_index(before), steps=call_once("hook"))
-    assert duplication.duplicate(code, before, [insertion], code.co_consts) is None
-    monkeypatch.setattr(duplication, "_UNINTERRUPTED", {"BUILD_LIST"})
+    monkeypatch.setattr(duplication._Rules, "detour", over_two)
     emitted = duplication.duplicate(code, before, [insertion], code.co_consts)
-    refuse(code, emitted.code, "a frame may wait behind BUILD_LIST")
+    assert (emitted.detours[0].size, len(emitted.detours[0].jump)) == (4, 4)
+    refuse(code, emitted.code)
 
 
 def test_what_stands_behind_a_hook_is_what_is_put_back(monkeypatch, codes):
