@@ -35,9 +35,14 @@ SEQUENCE_BYTES = 64
 
 class Site:
     """Where a code object has a hook: at ``offset`` its NOP, which jumps over ``distance`` units when it goes away; at
-    ``detour`` a jump to it, if there is one, in place of ``size`` bytes that stand behind the hook as well."""
+    ``detour``, if there is one, a jump to it, in place of an instruction of ``size`` bytes that stands behind the hook, at
+    ``following``.
 
-    __slots__ = ("detour", "distance", "following", "jump", "jump_at", "offset", "size", "span_at")
+    While the hook waits, ``waiting`` is at the detour; ``fixed`` are those of its bytes that CPython leaves alone: of a prefix
+    it has another form (EXTENDED_ARG_QUICK). ``span_at`` gives so many bytes of memory, by their address.
+    """
+
+    __slots__ = ("detour", "distance", "fixed", "following", "offset", "size", "span_at", "standing", "waiting")
 
     def __init__(self, offset: int, distance: int, detour: int, size: int) -> None:
         self.offset = offset
@@ -45,23 +50,21 @@ class Site:
         self.following = offset + 2 + 2 * distance
         self.detour = detour
         self.size = size
-        self.jump = _jump(detour, offset) if size else b""
+        jump = _jump(detour, offset) if size else b""
+        self.waiting = jump + bytes(size - len(jump))  # caches that were left there would be read as instructions
+        self.fixed = slice(int(len(jump) > 2), len(jump))
+        self.standing = jump[self.fixed]
         self.span_at: Callable[[int], Any] | None = None
-        self.jump_at: Callable[[int], Any] | None = None
 
     def is_in(self, bytecode: bytes) -> bool:
         """Whether this is what stands there."""
         first = bytecode[self.offset : self.offset + 2]
         covered = bytecode[self.detour : self.detour + self.size]
-        again = bytecode[self.following : self.following + self.size]
-        known = len(self.jump)
         return (
             first in (bytes((NOP, self.distance)), bytes((JUMP_FORWARD, self.distance)))
-            and len(covered) == len(again) == self.size
-            and self.size % 2 == 0
-            and known <= self.size
-            and covered[:known] == self.jump
-            and covered[known:] == again[known:]
+            and self.following + self.size <= len(bytecode)
+            and len(covered) == self.size == len(self.waiting)
+            and covered[self.fixed.start :] == self.waiting[self.fixed.start :]
         )
 
 
@@ -70,7 +73,7 @@ def _jump(start: int, end: int) -> bytes:
     if distance < 256:
         return bytes((JUMP_FORWARD, distance))
     distance -= 1
-    return bytes((EXTENDED_ARG, distance >> 8 & 255, JUMP_FORWARD, distance & 255))
+    return bytes((EXTENDED_ARG, distance >> 8, JUMP_FORWARD, distance & 255))
 
 
 class InPlaceHooks:
@@ -86,6 +89,8 @@ class InPlaceHooks:
 
     def arm(self, code: CodeType, offset: int, extra: int, hook: Hook) -> str | None:
         """Know the hook when its code calls. The reason if that won't do."""
+        if (id(code), offset) in self._retired:  # its module's code is run once more
+            return None
         if not CAN_WRITE_IN_PLACE or not 0 <= extra >> 8 < offset:
             return "not-in-place"
         bytecode: bytes = code._co_code_adaptive  # type: ignore[attr-defined] # of co_code the interpreter keeps a copy
@@ -96,29 +101,36 @@ class InPlaceHooks:
             self._byte_at = code_bytes()
         if self._byte_at is not None and site.size:
             self._spans = self._spans or code_spans()
-            site.span_at, site.jump_at = self._spans(site.size), self._spans(len(site.jump))
+            site.span_at = self._spans(site.size)
         self._sites.setdefault(hook.id, (hook, {}))[1][offset, extra] = site
         return None
 
     def rearm(self) -> None:
         """Write the NOPs and the detours back."""
-        for key, (reference, site) in list(self._retired.items()):
+        retired, byte_at = self._retired, self._byte_at
+        for key, entry in list(retired.items()):
+            reference, site = entry
             code = reference()
-            self._retired.pop(key, None)
-            if code is not None and self._byte_at is not None:
-                start = id(code) + START
-                opcode = self._byte_at(start + site.offset)
-                if opcode.value == JUMP_FORWARD and self._byte_at(start + site.offset + 1).value == site.distance:
+            if code is None or byte_at is None:
+                retired.pop(key, None)
+                continue
+            start = id(code) + START
+            opcode, distance = byte_at(start + site.offset), byte_at(start + site.offset + 1)
+            covered = site.span_at(start + site.detour) if site.span_at is not None else None
+            # No call from here on: neither a thread nor a signal comes between.
+            if key in retired and retired[key] is entry:
+                del retired[key]
+                if opcode.value == JUMP_FORWARD and distance.value == site.distance:
+                    if covered is not None:
+                        covered.raw = site.waiting
                     opcode.value = NOP
-                    if site.jump_at is not None:
-                        site.jump_at(start + site.detour).raw = site.jump
 
-    def callback(self) -> Callable[[str], None]:  # noqa: C901 - all of it in one frame
+    def callback(self) -> Callable[[str], None]:  # noqa: C901, PLR0915 - all of it in one frame
         """What code calls with its hook's id; one frame deep and without a lock, for the reasons of monitoring's callback."""
         sites, retired, accounts, current = self._sites, self._retired, self._accounts, self._accounts.current.get
         count, frame_at = self._count, sys._getframe
 
-        def once(hook_id: str) -> None:  # noqa: C901
+        def once(hook_id: str) -> None:  # noqa: C901, PLR0912, PLR0915
             known = sites.get(hook_id)
             if known is None:
                 return
@@ -136,19 +148,28 @@ class InPlaceHooks:
             frame = frame_at(1)
             code, call, byte_at = frame.f_code, frame.f_lasti, self._byte_at
             start = id(code) + START
+            # A debugger can only move a frame to a line of code that a jump leads to (Objects/frameobject.c, mark_stacks):
+            # where one looks at this frame, which goes on behind the hook, the detour stays.
+            is_watched = frame.f_trace is not None
             for site in tuple(places.values()):
-                if byte_at is not None and site.offset < call <= site.offset + SEQUENCE_BYTES:
-                    opcode = byte_at(start + site.offset)
-                    if opcode.value == NOP and byte_at(start + site.offset + 1).value == site.distance:
-                        key = (id(code), site.offset)
-                        retired[key] = (ref(code, partial(retired.pop, key)), site)
+                if byte_at is None or not site.offset < call <= site.offset + SEQUENCE_BYTES:
+                    continue
+                opcode, distance = byte_at(start + site.offset), byte_at(start + site.offset + 1)
+                covered = again = None
+                if site.span_at is not None:
+                    covered, again = site.span_at(start + site.detour), site.span_at(start + site.following)
+                key = (id(code), site.offset)
+                entry = (ref(code, partial(retired.pop, key)), site)
+                # No call from here on: neither a thread nor a signal comes between.
+                if opcode.value == NOP and distance.value == site.distance:
+                    if covered is None:
+                        retired[key] = entry
                         opcode.value = JUMP_FORWARD
-                        # A debugger can only move a frame to another line of code that a jump leads to (Objects/frameobject.c,
-                        # mark_stacks): where one looks at this frame, which goes on behind the hook, the detour stays.
-                        if site.span_at is not None and frame.f_trace is None:
-                            covered = site.span_at(start + site.detour)
-                            if covered.raw[: len(site.jump)] == site.jump:
-                                covered.raw = site.span_at(start + site.following).raw
+                    elif covered.raw[site.fixed] == site.standing:  # and not the site of another version of this code
+                        retired[key] = entry
+                        if not is_watched:
+                            covered.raw = again.raw  # type: ignore[union-attr] # of a site that has a detour
+                        opcode.value = JUMP_FORWARD
             if hook.left:  # somebody woke it in the meantime, and may have found nothing retired yet
                 self.rearm()
 

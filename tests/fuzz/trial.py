@@ -26,6 +26,7 @@ from tests.fuzz import company
 from meterize.cpython.identity import code_digest, code_id, is_function, walk
 from meterize.cpython.instructions import decode
 from meterize.cpython.legality import hook_indices
+from meterize.cpython.opcodes import RUN_AS_ONE
 from meterize.cpython.pyc import dump_pyc, load_pyc
 from meterize.model.feature import Policy
 from meterize.model.rewritten import HookRequest
@@ -173,7 +174,7 @@ def _offsets(code: types.CodeType) -> list[int]:
     return [
         instructions[index].offset
         for index in hook_indices(instructions)
-        if not (JOINS and {instructions[index - 1].name, instructions[index].name} <= {"LOAD_FAST", "LOAD_CONST", "STORE_FAST"})
+        if not (JOINS and (instructions[index - 1].name, instructions[index].name) in RUN_AS_ONE)
     ]
 
 

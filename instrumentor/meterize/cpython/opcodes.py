@@ -67,6 +67,16 @@ the events of ``sys.monitoring`` (Python/bytecodes.c, INSTRUMENTED_END_ASYNC_FOR
 MARKING: Final = _named("NOT_TAKEN")
 """They do nothing, and have the source of the jump before them, which was not taken (3.14, Python/flowgraph.c)."""
 
+RUN_AS_ONE: Final = frozenset(
+    {
+        *(tuple(name.split("__")) for name in getattr(opcode, "_specialized_instructions", ()) if "__" in name),
+        *(("COMPARE_OP", name) for name in NAMES if name.startswith("POP_JUMP")),
+        ("BINARY_OP", "STORE_FAST"),
+    }
+)
+"""Names of neighbours of which the first may take a form that runs the second as well, on 3.11 and 3.12: superinstructions,
+COMPARE_OP_INT_JUMP and its like, BINARY_OP_INPLACE_ADD_UNICODE (Python/specialize.c)."""
+
 SUBSCRIPT_OPERATION: Final = next((at for at, (name, _) in enumerate(opcode._nb_ops) if name == "NB_SUBSCR"), None)  # type: ignore[attr-defined]
 """BINARY_OP's operand for ``a[b]``; None where BINARY_SUBSCR does it (up to 3.13; Lib/opcode.py, _nb_ops)."""
 

@@ -15,26 +15,23 @@ from typing import Final
 
 from meterize.cpython.instructions import Handler, Instruction, decode
 from meterize.cpython.legality import first_index
-from meterize.cpython.opcodes import BACKWARD, EXTENDED_ARG, NUMBERS
+from meterize.cpython.opcodes import BACKWARD, EXTENDED_ARG, NUMBERS, RUN_AS_ONE
 
 from .splicing import Insertion, Spliced, Woven, put_together, weave
 
 _UNIT: Final = 2
 _NEAR: Final = 1 << 8
+"""A jump of one unit reaches less far than that."""
 _FAR: Final = 1 << 16
-"""What a jump of one unit cannot reach, and one of two."""
+"""So does one of two."""
 
-_JOINED: Final = frozenset({"LOAD_FAST", "LOAD_CONST", "STORE_FAST"})
-"""Two of these that are neighbours may be run as one (Python/specialize.c, _PyCode_Quicken, 3.11)."""
-_LOOKING_AHEAD: Final = frozenset({"COMPARE_OP", "BINARY_OP", "KW_NAMES", "PRECALL"})
-"""Forms of these that run their successor, too, or count on it (Python/ceval.c, COMPARE_OP_INT_JUMP, SKIP_CALL, 3.11)."""
 _STAYING: Final = frozenset({"JUMP_BACKWARD_NO_INTERRUPT"})
 """It leads back within an expression, to a SEND that belongs together with what follows it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detour:
-    """``jump`` is written over the first of the ``size`` bytes at ``offset``, an instruction with its prefixes and caches."""
+    """``jump``, and zeros behind it, in place of the ``size`` bytes at ``offset``: an instruction with prefixes and caches."""
 
     offset: int
     size: int
@@ -74,11 +71,15 @@ def duplicate(
         detours.append(detour)
     bytecode = bytearray(plain.co_code)
     for detour in detours:
-        bytecode[detour.offset : detour.offset + len(detour.jump)] = detour.jump
+        bytecode[detour.offset : detour.offset + detour.size] = detour.jump.ljust(detour.size, b"\0")
     return Duplicated(
         code=plain.replace(co_code=bytes(bytecode)),
         spliced=Spliced(
-            code=plain, before=before, after=after, starts=starts, moved=tuple(index + shift for index in woven.moved)
+            code=plain,
+            before=before,
+            after=after,
+            starts=starts,
+            moved=(*range(entry), *(index + shift for index in woven.moved[entry:])),
         ),
         detours=tuple(detours),
     )
@@ -130,8 +131,7 @@ class _Rules:
         index = insertion.index
         if self._hooked.count(index) > 1 or (insertion.passed_once and index in self._targets):
             return False
-        name, following = self._before[index - 1].name, self._before[index].name
-        return name not in _LOOKING_AHEAD and not {name, following} <= _JOINED
+        return (self._before[index - 1].name, self._before[index].name) not in RUN_AS_ONE
 
     def detour(self, index: int, hook: int) -> Detour | None:
         """The detour from the instruction to the offset of its hook; never over two, since a frame may wait between them."""
@@ -139,7 +139,7 @@ class _Rules:
         distance = (hook - covered.start) // _UNIT - 1
         if distance < _NEAR:
             jump = bytes((NUMBERS["JUMP_FORWARD"], distance))
-        elif covered.units > 1 and distance <= _FAR:
+        elif covered.units > 1 and _NEAR <= distance - 1 < _FAR:
             jump = bytes((EXTENDED_ARG, distance - 1 >> 8, NUMBERS["JUMP_FORWARD"], distance - 1 & 255))
         else:
             return None

@@ -10,16 +10,13 @@ from dataclasses import dataclass, replace
 from types import CodeType
 from typing import Final
 
-from meterize.cpython.opcodes import EXTENDED_ARG, NUMBERS
+from meterize.cpython.opcodes import EXTENDED_ARG, NUMBERS, RUN_AS_ONE
 
 from .reading import Instruction, Reading, Unsound, instructions_from, positions, resolve
 
 _JUMP: Final = NUMBERS["JUMP_FORWARD"]
 _MOST_BYTES: Final = 4
 """Of a jump: an EXTENDED_ARG in front of it."""
-
-_RUN_AS_PAIRS: Final = frozenset({"LOAD_FAST", "LOAD_CONST", "STORE_FAST"})
-_RUN_WITH_THE_NEXT: Final = frozenset({"COMPARE_OP", "BINARY_OP", "PRECALL", "KW_NAMES"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,11 +71,12 @@ def _jump_at(one: Instruction, bytecode: bytes) -> Instruction | None:
 
 
 def _leads_behind(jump: Instruction, covered: Instruction, before: bytes, after: bytes) -> bool:
-    """Whether the jump takes no more room than what it stands over, leaves the rest of that alone, and leads out."""
+    """Whether the jump takes no more room than what it stands over, with nothing in the rest of that, and leads out."""
     return (
         jump.end - jump.start <= _MOST_BYTES
+        and (jump.start == jump.offset or jump.arg > 255)
         and jump.end <= covered.end
-        and before[jump.end : covered.end] == after[jump.end : covered.end]
+        and not after[jump.end : covered.end].strip(b"\0")
         and jump.end + 2 * jump.arg >= len(before)
     )
 
@@ -86,7 +84,7 @@ def _leads_behind(jump: Instruction, covered: Instruction, before: bytes, after:
 def _check_neighbour(old: Reading, index: int, jump: Instruction) -> None:
     """No form of the instruction in front runs what the jump stands over."""
     previous, covered = old.instructions[index - 1].name, old.instructions[index].name
-    if previous in _RUN_WITH_THE_NEXT or {previous, covered} <= _RUN_AS_PAIRS:
+    if (previous, covered) in RUN_AS_ONE:
         raise jump.wrong(f"{previous} may be run with what it stands over")
 
 

@@ -24,8 +24,9 @@ pytestmark = pytest.mark.skipif(HAS_MONITORING, reason="hooks that go away are i
 SOURCE = """
 def f(values, found=()):
     total = 0
+    most = 5
     for value in values:
-        if value > 5 and value:
+        if value > most and value:
             total += value
         else:
             total = total or value
@@ -119,10 +120,14 @@ def test_where_there_is_no_room_for_a_detour():
     assert hooked(code, entry, entry) is None
     head = next(one.target for one in before if one.name == "JUMP_BACKWARD")
     assert hooked(code, head, passed_once=True) is None
-    # What the instruction in front may be run with; what is longer in the duplicate, for the hooks in it.
+    # What the instruction in front may be run with, and no other; what is longer in the duplicate, for the hooks in it.
     for pair in (("STORE_FAST", "LOAD_FAST"), ("COMPARE_OP", "POP_JUMP_FORWARD_IF_FALSE"), ("BINARY_OP", "STORE_FAST")):
         at = next(i for i in range(entry + 1, len(before)) if (before[i - 1].name, before[i].name) == pair)
         assert hooked(code, at) is None, pair
+    apart = next(
+        i for i in range(entry + 1, len(before)) if (before[i - 1].name, before[i].name) == ("STORE_FAST", "LOAD_CONST")
+    )
+    assert hooked(code, apart) is not None
     inside = index_of(code, "BINARY_OP")
     assert hooked(code, index_of(code, "FOR_ITER"), inside) is None
     assert hooked(code, index_of(code, "FOR_ITER")) is not None
