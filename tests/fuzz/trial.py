@@ -41,7 +41,7 @@ SECONDS = 2.0
 """CPU time of the untouched program; hooked ones have four times that."""
 MEMORY = 1 << 30
 """What a program may take."""
-OTHER_PLACES = 6
+OTHER_PLACES = 30
 LINES_REPEAT_ABOVE = 1900 if sys.version_info[:2] == (3, 13) else 1 << 30
 """Units from which on 3.13 reports a line once more where an exception enters a handler, in any code, hooked or not
 (Python/instrumentation.c, COMPUTED_LINE_LINENO_CHANGE)."""
