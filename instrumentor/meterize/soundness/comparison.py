@@ -12,7 +12,8 @@ from meterize.cpython.opcodes import BACKWARD, LABELING, NUMBERS, RESUME, name_i
 
 from .duplicates import check_detours, read_duplicated
 from .interpretation import interpret
-from .reading import Instruction, Reading, Unsound, check_neighbours, check_operands, read
+from .neighbours import check_neighbours
+from .reading import Instruction, Reading, Unsound, check_operands, read
 
 OUR_NAMES: Final = "__meterize_"
 OUR_IMPORT: Final = "meterize_hooks"
