@@ -13,7 +13,8 @@ from meterize.cpython.pyc import compile_module
 from meterize.cpython.stack import depths
 from meterize.errors import TargetError
 from meterize.soundness.interpretation import interpret
-from meterize.soundness.reading import check_neighbours, check_operands, read
+from meterize.soundness.neighbours import check_neighbours
+from meterize.soundness.reading import check_operands, read
 
 LIBRARY = Path(sysconfig.get_path("stdlib"))
 EVERY_NTH = 40
