@@ -5,6 +5,8 @@ The file is mapped as a whole, once. A forked child cannot exchange it under tho
 
 from __future__ import annotations
 
+import sys
+
 from .cells import CELL_BYTES, FIRST, LEAST_ROWS, ROWS, SLOTS, WINDOWS, WINDOWS_AT
 from .memory import ANONYMOUS
 from .usage_file import HEADER_BYTES
@@ -101,9 +103,11 @@ class PlainCells:
 
 def _zeros(size: int) -> mmap | bytearray:
     """Memory of which the system has to find what is touched, and no more: of a bytearray that would be all."""
-    try:
-        from mmap import mmap
+    if sys.platform == "linux":
+        try:
+            from mmap import mmap
 
-        return mmap(-1, size, flags=ANONYMOUS)
-    except (ImportError, OSError):
-        return bytearray(size)
+            return mmap(-1, size, flags=ANONYMOUS)
+        except (ImportError, OSError):
+            pass
+    return bytearray(size)
