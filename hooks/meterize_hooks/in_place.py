@@ -130,7 +130,7 @@ class InPlaceHooks:
         sites, retired, accounts, current = self._sites, self._retired, self._accounts, self._accounts.current.get
         count, frame_at = self._count, sys._getframe
 
-        def once(hook_id: str) -> None:  # noqa: C901, PLR0912, PLR0915
+        def once(hook_id: str) -> None:  # noqa: C901, PLR0915
             known = sites.get(hook_id)
             if known is None:
                 return
@@ -161,15 +161,13 @@ class InPlaceHooks:
                 key = (id(code), site.offset)
                 entry = (ref(code, partial(retired.pop, key)), site)
                 # No call from here on: neither a thread nor a signal comes between.
-                if opcode.value == NOP and distance.value == site.distance:
-                    if covered is None:
-                        retired[key] = entry
-                        opcode.value = JUMP_FORWARD
-                    elif covered.raw[site.fixed] == site.standing:  # and not the site of another version of this code
-                        retired[key] = entry
-                        if not is_watched:
-                            covered.raw = again.raw  # type: ignore[union-attr] # of a site that has a detour
-                        opcode.value = JUMP_FORWARD
+                # Of another version of this code the hook may be at the same offset, but not the detour.
+                is_here = covered is None or covered.raw[site.fixed] == site.standing
+                if opcode.value == NOP and distance.value == site.distance and is_here:
+                    retired[key] = entry
+                    if covered is not None and again is not None and not is_watched:
+                        covered.raw = again.raw
+                    opcode.value = JUMP_FORWARD
             if hook.left:  # somebody woke it in the meantime, and may have found nothing retired yet
                 self.rearm()
 

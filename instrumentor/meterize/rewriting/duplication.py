@@ -17,7 +17,7 @@ from meterize.cpython.instructions import Handler, Instruction, decode
 from meterize.cpython.legality import first_index
 from meterize.cpython.opcodes import BACKWARD, EXTENDED_ARG, NUMBERS, RUN_AS_ONE
 
-from .splicing import Insertion, Spliced, Woven, put_together, weave
+from .splicing import Insertion, Woven, put_together, weave
 
 _UNIT: Final = 2
 _NEAR: Final = 1 << 8
@@ -40,10 +40,14 @@ class Detour:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Duplicated:
-    """The code with its duplicate, and the detour to each insertion; ``spliced`` is the same without the detours."""
+    """The code with its duplicate, and the detour to each insertion.
+
+    ``after`` are its instructions as they are without detours, ``starts`` the indices in it at which the insertions begin.
+    """
 
     code: CodeType
-    spliced: Spliced
+    after: Sequence[Instruction]
+    starts: tuple[int, ...]
     detours: tuple[Detour, ...]
 
 
@@ -72,17 +76,7 @@ def duplicate(
     bytecode = bytearray(plain.co_code)
     for detour in detours:
         bytecode[detour.offset : detour.offset + detour.size] = detour.jump.ljust(detour.size, b"\0")
-    return Duplicated(
-        code=plain.replace(co_code=bytes(bytecode)),
-        spliced=Spliced(
-            code=plain,
-            before=before,
-            after=after,
-            starts=starts,
-            moved=(*range(entry), *(index + shift for index in woven.moved[entry:])),
-        ),
-        detours=tuple(detours),
-    )
+    return Duplicated(code=plain.replace(co_code=bytes(bytecode)), after=after, starts=starts, detours=tuple(detours))
 
 
 def _second(woven: Woven, before: Sequence[Instruction], entry: int) -> list[Instruction]:

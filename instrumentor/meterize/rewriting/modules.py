@@ -17,7 +17,7 @@ from meterize.model.rewritten import HookRequest, HookSite
 
 from .duplication import Detour, duplicate
 from .places import Path, Place, find_places, translate_places
-from .splicing import Insertion, Spliced, splice
+from .splicing import Insertion, splice
 
 _TABLE_NAME: Final = "meterize"
 _TABLE_SCHEMA: Final = 1
@@ -109,11 +109,11 @@ def _rewrite(code: CodeType, path: Path, places: Mapping[Path, list[Place]], lan
     if all(mechanism(place.request.policy) == IN_PLACE for place in inserted):
         twofold = duplicate(code, instructions, insertions, consts)
         if twofold:
-            ways = zip(inserted, twofold.spliced.starts, twofold.detours, strict=True)
-            landed.update((place, _land(place, twofold.spliced, start, detour)) for place, start, detour in ways)
+            ways = zip(inserted, twofold.starts, twofold.detours, strict=True)
+            landed.update((place, _land(place, twofold.after[start], detour)) for place, start, detour in ways)
             return twofold.code
     spliced = splice(code, instructions, insertions, consts)
-    landed.update((place, _land(place, spliced, start)) for place, start in zip(inserted, spliced.starts, strict=True))
+    landed.update((place, _land(place, spliced.after[start])) for place, start in zip(inserted, spliced.starts, strict=True))
     landed.update((place, _watch(place, entry, spliced.after[spliced.moved[place.index]])) for place in watched)
     return spliced.code
 
@@ -133,9 +133,8 @@ def _steps(place: Place) -> tuple[Step, ...]:
     return count_every(hook_id) if mechanism(place.request.policy) == INLINE else call_once(hook_id)
 
 
-def _land(place: Place, spliced: Spliced, start: int, detour: Detour | None = None) -> _Landed:
+def _land(place: Place, first: Instruction, detour: Detour | None = None) -> _Landed:
     """Where a sequence begins, and from where a detour leads there."""
-    first = spliced.after[start]
     if first.name != "NOP" or first.start != first.offset:
         raise InternalError(f"hook {place.request.id} does not begin with a plain NOP")
     return _Landed(offset=first.offset, extra=detour.offset << 8 | detour.size if detour else 0)

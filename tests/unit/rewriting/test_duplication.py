@@ -57,8 +57,8 @@ def hooked(code, *places, passed_once=False):
 def restored(found):
     """The bytes when all hooks have gone."""
     bytecode = bytearray(found.code.co_code)
-    for detour, insertion in zip(found.detours, found.spliced.starts, strict=True):
-        behind = found.spliced.after[insertion + len(call_once(""))].start
+    for detour, insertion in zip(found.detours, found.starts, strict=True):
+        behind = found.after[insertion + len(call_once(""))].start
         bytecode[detour.offset : detour.offset + detour.size] = bytecode[behind : behind + detour.size]
     return bytes(bytecode)
 

@@ -21,22 +21,9 @@ from meterize.soundness import check_module
 from meterize.soundness.comparison import check_code
 from meterize.soundness.reading import Unsound
 
-from .conftest import hooked
+from .conftest import SOURCE, hooked
 
 pytestmark = pytest.mark.skipif(HAS_MONITORING, reason="hooks that go away are in the code on 3.11 only")
-
-SOURCE = """
-def f(values, unused=None):
-    total = -0.0
-    for value in values:
-        try:
-            total += 1 / value
-        except ZeroDivisionError:
-            continue
-        finally:
-            print(total, (value, 0.0), sep="")
-    return total, (yield values)
-"""
 
 
 @pytest.fixture(scope="module")
